@@ -1,0 +1,5 @@
+"""`python -m launcher` is the `launcher` command."""
+
+from launcher.cli.main import main
+
+raise SystemExit(main())

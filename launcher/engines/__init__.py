@@ -1,0 +1,1 @@
+"""Execute what the orchestrator decides."""

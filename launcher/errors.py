@@ -1,0 +1,427 @@
+"""Every error a user can meet: its code, its sentence, its cause and what to do about it.
+
+A problem is an exception object whether it is raised or collected: `profile/` gathers many of them and raises one
+`ProblemsFound`. Only `cli/main.py` catches and prints. The class says what *kind* of problem it is (code, cause,
+remedy: what `launcher explain CODE` tells); the object says what happened here (sentence, where, remedy at hand).
+
+This module knows no other module of the project.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+CATALOGUE: dict[int, type[LauncherError]] = {}
+
+
+class LauncherError(Exception):
+    """A problem put as a sentence to a tired person.
+
+    `where` is `file:line` (or the variable or flag it came from), `remedy` is what to do in this very case and
+    replaces the class's general one.
+    """
+
+    code: ClassVar[int] = 0
+    status: ClassVar[int] = 2
+    title: ClassVar[str] = ""
+    cause: ClassVar[str] = ""
+    general_remedy: ClassVar[str] = ""
+
+    def __init__(self, sentence: str, *, where: str = "", remedy: str = "") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.where = where
+        self.remedy = remedy or type(self).general_remedy
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "code" in cls.__dict__:
+            if cls.code in CATALOGUE:
+                raise TypeError(f"code {cls.code} is taken by {CATALOGUE[cls.code].__name__}")
+            CATALOGUE[cls.code] = cls
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        return f"{place}{self.sentence}"
+
+
+class ProblemsFound(LauncherError):
+    """Several problems at once, each with its own code, in the order of their files and lines."""
+
+    def __init__(self, problems: list[LauncherError], warnings: list[Caution] | None = None) -> None:
+        super().__init__("; ".join(str(problem) for problem in problems))
+        self.problems = problems
+        self.warnings = warnings or []
+
+
+class Caution:
+    """A warning (`W1009`): something is odd or will be lost, and the work goes on."""
+
+    __slots__ = ("code", "sentence", "where")
+
+    def __init__(self, code: int, sentence: str, *, where: str = "") -> None:
+        self.code = code
+        self.sentence = sentence
+        self.where = where
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        return f"W{self.code} {place}{self.sentence}"
+
+
+class InternalError(LauncherError):
+    code = 9999
+    status = 70
+    title = "internal error"
+    cause = "The launcher met a case its authors did not foresee: the fault is ours, not yours."
+    general_remedy = "Run the command again with --debug and report what it prints."
+
+
+# 1xxx: the profile ---------------------------------------------------------------------------------------------
+
+
+class ProfileError(LauncherError):
+    """Something in a profile's files, or in what overrides them."""
+
+
+class ProfileNotFound(ProfileError):
+    code = 1001
+    title = "no such profile"
+    cause = "The profile named (or the default one, `dev`) has no file `profiles/NAME.toml` in the project."
+    general_remedy = "Name one of the profiles that exist, or write profiles/NAME.toml."
+
+
+class ProfileUnreadable(ProfileError):
+    code = 1002
+    title = "profile cannot be read"
+    cause = "The file is a directory, is missing, is not UTF-8, or its permissions forbid reading it."
+    general_remedy = "Check the path and the permissions of the file."
+
+
+class TomlSyntax(ProfileError):
+    code = 1003
+    title = "broken TOML"
+    cause = "The file is not valid TOML; the line and column say where reading stopped."
+    general_remedy = "Mend the line shown: strings need quotes, tables square brackets, and a key stands once only."
+
+
+class UnknownKey(ProfileError):
+    code = 1004
+    title = "unknown key"
+    cause = "No key of this name exists at this place; a misspelt key would otherwise have no effect, silently."
+    general_remedy = "Use the name suggested, or see `launcher config schema` and docs/profile.md for every key."
+
+
+class WrongType(ProfileError):
+    code = 1005
+    title = "wrong type or value"
+    cause = "The value is not of the type, or not in the range, that the key takes."
+    general_remedy = "See docs/profile.md for what the key takes."
+
+
+class NotInThisVersion(ProfileError):
+    code = 1006
+    title = "not in this version"
+    cause = "The key or value is planned but has no effect yet; nothing is accepted and then ignored."
+    general_remedy = "Remove the key, or use a version of launcher that has it."
+
+
+class VariableUnset(ProfileError):
+    code = 1007
+    title = "variable is not set"
+    cause = "A `${NAME}` or `${NAME:?message}` refers to a variable that is nowhere set."
+    general_remedy = "Set the variable in the environment, an env_file or [env], or give a default: ${NAME:-value}."
+
+
+class BadReference(ProfileError):
+    code = 1008
+    title = "bad reference"
+    cause = "A dotted `${services.NAME.url}` names a service or an attribute that does not exist, or is malformed."
+    general_remedy = "Use ${services.NAME.url|address|host|port|urls} of a service that has a port."
+
+
+class ContradictoryKeys(ProfileError):
+    code = 1009
+    title = "keys contradict each other"
+    cause = "Two keys that exclude each other are both set, or one is missing that another needs."
+    general_remedy = "Keep one of them; docs/profile.md says which go together."
+
+
+class EnvFileMissing(ProfileError):
+    code = 1010
+    title = "env_file missing"
+    cause = "A file named in env_file does not exist or cannot be read."
+    general_remedy = "Create the file, or take its name out of env_file."
+
+
+class ExtendsCycle(ProfileError):
+    code = 1011
+    title = "profiles extend each other"
+    cause = "Following `extends` leads back to a profile already being read."
+    general_remedy = "Take one of the profiles named out of `extends`."
+
+
+class BadOverride(ProfileError):
+    code = 1012
+    title = "bad --set or LAUNCHER__ override"
+    cause = "An override must have the form PATH=VALUE, with a value as TOML would have it."
+    general_remedy = "For example: --set services.api.port=9000 --set 'services.api.command=\"run me\"'."
+
+
+class FolderMissing(ProfileError):
+    code = 1013
+    title = "directory missing"
+    cause = "The `directory` (or a `pythonpath` entry) of a service does not exist."
+    general_remedy = "Create the directory, or correct the path: it is relative to the project."
+
+
+class ProcfileSyntax(ProfileError):
+    code = 1014
+    title = "broken Procfile"
+    cause = "A line of the Procfile is not of the form `name: command`, or a name stands twice."
+    general_remedy = "Write one `name: command` a line; names are letters, digits, _ and -."
+
+
+class AmbiguousName(ProfileError):
+    code = 1015
+    title = "a profile and a service share the name"
+    cause = "The first word could mean either the profile or the service."
+    general_remedy = "Say which: --profile NAME or --services NAME."
+
+
+class NoProject(ProfileError):
+    code = 1016
+    title = "no project here"
+    cause = "Neither this folder nor one above it has profiles/, [tool.launcher] in pyproject.toml, or a Procfile."
+    general_remedy = "Go to the project, name it with -C DIR, or write profiles/dev.toml."
+
+
+# 2xxx: the plan and its services -------------------------------------------------------------------------------
+
+
+class PlanError(LauncherError):
+    """The services, taken together, cannot be started as they are described."""
+
+
+class UnknownDependency(PlanError):
+    code = 2001
+    title = "unknown dependency"
+    cause = "A service depends on one that the profile does not have."
+    general_remedy = "Correct the name in depends_on, or add the service."
+
+
+class DependencyCycle(PlanError):
+    code = 2002
+    title = "dependency cycle"
+    cause = "Services depend on each other in a circle, so none of them can be the first."
+    general_remedy = "Take one of the edges named out of depends_on."
+
+
+class UnknownService(PlanError):
+    code = 2003
+    title = "unknown service"
+    cause = "No service or instance of this name is in the profile."
+    general_remedy = "Use one of the names that `launcher plan` lists."
+
+
+class PortConflict(PlanError):
+    code = 2004
+    title = "two services on one port"
+    cause = "Two instances ask for the same port number (an instance i has port + i - 1)."
+    general_remedy = 'Give one of them another number, or port = "auto".'
+
+
+class PortTaken(PlanError):
+    code = 2005
+    title = "port taken"
+    cause = "Another process listens on the port that a service asks for by number."
+    general_remedy = 'Stop that process, choose another number, or use port = "auto".'
+
+
+class PortsExhausted(PlanError):
+    code = 2006
+    title = "no free port left"
+    cause = "Every port of the range in [launcher] ports is taken."
+    general_remedy = 'Widen the range, for example ports = "8000-8999".'
+
+
+class ImpossibleGate(PlanError):
+    code = 2007
+    title = "a gate that can never open"
+    cause = "The condition asks of the dependency what it never becomes: `completed` of a service, `healthy` without a health check."
+    general_remedy = "Use a condition the dependency can meet, or give it a health check."
+
+
+class NothingToStart(PlanError):
+    code = 2008
+    title = "nothing to start"
+    cause = "The profile, or the selection, has no service."
+    general_remedy = "Add a [services.NAME] table, or name a service that exists."
+
+
+class PlanUnreadable(PlanError):
+    code = 2009
+    title = "plan cannot be read"
+    cause = "The file is no plan, or was written by an incompatible version."
+    general_remedy = "Write it anew with `launcher plan --json`."
+
+
+class CommandRefused(PlanError):
+    code = 2010
+    status = 1
+    title = "command refused"
+    cause = "A gate that the restarted service needs cannot open, so stopping it now would leave it down."
+    general_remedy = "Start what it depends on first, or use --force."
+
+
+# 3xxx: processes -----------------------------------------------------------------------------------------------
+
+
+class ProcessError(LauncherError):
+    """A process that cannot be started, or that did not do what it should."""
+
+    status = 1
+
+
+class CommandNotFound(ProcessError):
+    code = 3001
+    title = "command not found"
+    cause = "The program is not on the PATH of the service, or the file does not exist."
+    general_remedy = "Install it, correct the command, or set PATH in the service's env."
+
+
+class NotExecutable(ProcessError):
+    code = 3002
+    title = "not executable"
+    cause = "The file exists but may not be executed."
+    general_remedy = "chmod +x the file, or start it through its interpreter."
+
+
+class SpawnFailed(ProcessError):
+    code = 3003
+    title = "process could not be started"
+    cause = "The operating system refused to start the process."
+    general_remedy = "The sentence carries the system's own reason (limits, user, memory, directory)."
+
+
+class ServiceFailed(ProcessError):
+    code = 3004
+    title = "service failed"
+    cause = "The service ended with a code that is not a success, and its restart policy has nothing left to try."
+    general_remedy = "See its last lines (`launcher logs NAME`) and `launcher why NAME`."
+
+
+class InterpreterLacksServer(ProcessError):
+    code = 3005
+    title = "interpreter cannot serve the app"
+    cause = "The Python that serves an `app` service has no uvicorn installed."
+    general_remedy = "Install uvicorn into that environment (`PYTHON -m pip install uvicorn`), or set `python`."
+
+
+class StartRolledBack(ProcessError):
+    code = 3006
+    status = 4
+    title = "start-up rolled back"
+    cause = "A required service did not become ready, so what this start-up had started was stopped again."
+    general_remedy = "Mend the service named, or mark it required = false."
+
+
+# 4xxx: health --------------------------------------------------------------------------------------------------
+
+
+class HealthError(LauncherError):
+    """A service that does not become, or stay, ready."""
+
+    status = 4
+
+
+class ReadyTimeout(HealthError):
+    code = 4001
+    title = "not ready in time"
+    cause = "The health check did not succeed within ready_timeout."
+    general_remedy = "Raise ready_timeout, or see why the check fails: `launcher why NAME`."
+
+
+class WaitTimeout(HealthError):
+    code = 4002
+    title = "wait timed out"
+    cause = "The services waited for were not ready within the time given."
+    general_remedy = "`launcher status` shows what is missing, `launcher why NAME` its reason."
+
+
+# 5xxx: engines -------------------------------------------------------------------------------------------------
+
+
+class EngineError(LauncherError):
+    """An engine that cannot do what is asked of it."""
+
+    status = 1
+
+
+class EngineCannot(EngineError):
+    code = 5001
+    title = "the engine cannot do that"
+    cause = "The command asks for something the service's engine does not offer."
+    general_remedy = "docs/profile.md says which engine keeps which key."
+
+
+class SocketUnavailable(EngineError):
+    code = 5002
+    title = "socket cannot be bound"
+    cause = "The listening socket that the launcher holds for a service could not be bound."
+    general_remedy = "Free the port or choose another one."
+
+
+# 9xxx: control -------------------------------------------------------------------------------------------------
+
+
+class ControlError(LauncherError):
+    """Speaking to a running launcher."""
+
+    status = 3
+
+
+class NothingRunning(ControlError):
+    code = 9001
+    title = "nothing is running"
+    cause = "No launcher runs in this project (or none of the profile named)."
+    general_remedy = "Start one: launcher start."
+
+
+class SeveralRunning(ControlError):
+    code = 9002
+    status = 2
+    title = "several launchers are running"
+    cause = "More than one profile of this project is up, so the command needs to know which is meant."
+    general_remedy = "Name one: --profile NAME."
+
+
+class LauncherGone(ControlError):
+    code = 9003
+    title = "the launcher went away"
+    cause = "The running launcher ended, or was killed, while it was being asked."
+    general_remedy = "Start it again; `launcher status` tells what is left."
+
+
+class BadRequest(ControlError):
+    code = 9004
+    status = 2
+    title = "request not understood"
+    cause = "The running launcher did not understand the request, most likely because it is of another version."
+    general_remedy = "Stop it and start it again with this version."
+
+
+class RunFolderUnusable(ControlError):
+    code = 9005
+    status = 1
+    title = "run folder cannot be used"
+    cause = "The folder for sockets, state and logs cannot be written (permissions, disk full, or it is a file)."
+    general_remedy = "Make room or correct the permissions, or choose another folder with --run-dir."
+
+
+class Usage(ControlError):
+    code = 9006
+    status = 2
+    title = "bad usage"
+    cause = "The command line is not one that launcher knows."
+    general_remedy = "See launcher COMMAND --help."

@@ -1,0 +1,1 @@
+"""Listen to the loop and to output; decide nothing."""

@@ -1,0 +1,1 @@
+"""Decides: order, gates, restarts, roll-back; one loop, one writer."""

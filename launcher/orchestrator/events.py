@@ -1,0 +1,181 @@
+"""What can happen: the facts that engines, probes, timers and people post to the loop.
+
+Events are frozen values in the past tense. Those about a process carry the generation of the start they belong to: a
+late one of an older generation changes nothing. This module knows no state and decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+
+from msgspec import Struct
+
+from launcher.errors import LauncherError
+from launcher.orchestrator.snapshot import Snapshot
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """What one check of a probe found. `answer` is for people: `HTTP 503`, `connection refused`, at most 4 KB."""
+
+    ok: bool
+    answer: str
+    #: How long the check took, in seconds.
+    took: float = 0.0
+
+
+class Opened(Struct, frozen=True):
+    """The engine has told of everything that already ran (`Adopted`); it can be commanded."""
+
+    engine: str
+
+
+class Adopted(Struct, frozen=True):
+    """A process of an earlier launcher still runs. `since` is its start, on the wall clock."""
+
+    instance: str
+    generation: int
+    pid: int
+    since: float
+
+
+class Spawned(Struct, frozen=True):
+    """The process of this generation exists."""
+
+    instance: str
+    generation: int
+    pid: int
+
+
+class SpawnRefused(Struct, frozen=True):
+    """The process of this generation could not be started at all."""
+
+    instance: str
+    generation: int
+    error: LauncherError
+
+
+class Exited(Struct, frozen=True):
+    """The process and all of its descendants are gone. `code` is minus the signal's number when one ended it."""
+
+    instance: str
+    generation: int
+    code: int
+
+
+class Lingered(Struct, frozen=True):
+    """The process itself has ended but `count` descendants have not; they were sent the stop signal."""
+
+    instance: str
+    generation: int
+    code: int
+    count: int
+
+
+class Probed(Struct, frozen=True):
+    """A check was made: by http, tcp or exec; or a log line matched; or the service sent READY=1."""
+
+    instance: str
+    generation: int
+    verdict: Verdict
+
+
+class TimerKind(StrEnum):
+    """What the loop itself waits for; every engine has the same timers."""
+
+    GRACE = "grace"
+    READY = "ready"
+    BACKOFF = "backoff"
+    STABLE = "stable"
+    COOLDOWN = "cooldown"
+    OUTLIVE = "outlive"
+
+
+class Elapsed(Struct, frozen=True):
+    """A timer ran out."""
+
+    instance: str
+    generation: int
+    timer: TimerKind
+
+
+class Signalled(Struct, frozen=True):
+    """The launcher itself was sent a signal (SIGINT, SIGTERM, SIGHUP)."""
+
+    number: int
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """How a command ended: the state reached, never "accepted"."""
+
+    ok: bool
+    #: A line for people about each service that the command named.
+    lines: tuple[str, ...] = ()
+    error: LauncherError | None = None
+    #: The exit status a terminal command should end with.
+    status: int = 0
+
+
+#: Called once, in the loop's thread, when a command has ended; must return at once.
+Reply = Callable[[Outcome], None]
+
+
+class StartAsked(Struct, frozen=True, kw_only=True):
+    """Somebody wants `services` (none: all of the plan), and what they depend on, to run."""
+
+    services: tuple[str, ...] = ()
+    by: str
+    #: Whether a completed task among those named runs again.
+    named: bool = False
+    reply: Reply
+
+
+class StopAsked(Struct, frozen=True, kw_only=True):
+    """Somebody wants `services` (none: everything, and then the launcher ends) to stop."""
+
+    services: tuple[str, ...] = ()
+    by: str
+    reply: Reply
+
+
+class RestartAsked(Struct, frozen=True, kw_only=True):
+    """Somebody wants `services` to be stopped and started again; `force`: whatever their gates say."""
+
+    services: tuple[str, ...]
+    by: str
+    force: bool = False
+    reply: Reply
+
+
+class WaitAsked(Struct, frozen=True, kw_only=True):
+    """Somebody wants to hear when `services` (none: all) are ready, completed, or never will be."""
+
+    services: tuple[str, ...] = ()
+    reply: Reply
+
+
+class SnapshotAsked(Struct, frozen=True):
+    """Somebody wants to see everything as it is now."""
+
+    answer: Callable[[Snapshot], None]
+
+
+Event = (
+    Opened
+    | Adopted
+    | Spawned
+    | SpawnRefused
+    | Exited
+    | Lingered
+    | Probed
+    | Elapsed
+    | Signalled
+    | StartAsked
+    | StopAsked
+    | RestartAsked
+    | WaitAsked
+    | SnapshotAsked
+)
+
+#: Puts an event into the loop's queue; callable from any thread, returns at once.
+Post = Callable[[Event], None]

@@ -1,0 +1,219 @@
+"""What the loop needs of the world, as protocols; engines, probes and tests implement them.
+
+Every method returns at once and never calls back into the loop other than by `post`. This module knows no
+implementation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import IntEnum, StrEnum
+from typing import Protocol
+
+from msgspec import Struct
+
+from launcher.orchestrator.events import Post
+from launcher.orchestrator.snapshot import Changed, Noted
+from launcher.plan.model import Plan
+from launcher.profile.model import Health, Limits
+
+
+class Can(StrEnum):
+    """What an engine offers beyond start and stop; a command outside it is refused (5xxx)."""
+
+    KILL = "kill"
+    SIGNAL = "signal"
+    HOLD_SOCKETS = "hold-sockets"
+    ATTACH = "attach"
+
+
+class StopLevel(IntEnum):
+    """How strongly an instance is asked to end; may be called again, stronger."""
+
+    DRAIN = 1
+    SIGNAL = 2
+    KILL = 3
+
+
+class Run(Struct, frozen=True):
+    """One start of one instance."""
+
+    instance: str
+    generation: int
+
+
+class Stop(Struct, frozen=True, kw_only=True):
+    """How to end a run: the level, the signal's name (`TERM`), or a command to run instead of it."""
+
+    level: StopLevel
+    signal: str = "TERM"
+    command: str = ""
+
+
+class HeldSocket(Struct, frozen=True):
+    """A TCP socket that the engine binds once, keeps through restarts, and hands over from descriptor 3 on."""
+
+    name: str
+    host: str
+    port: int
+
+
+class Launch(Struct, frozen=True, kw_only=True):
+    """A start, complete: the engine adds nothing. Exactly one of `argv` and `shell` is set."""
+
+    instance: str
+    generation: int
+    argv: tuple[str, ...] = ()
+    shell: str = ""
+    directory: str
+    env: Mapping[str, str]
+    sockets: tuple[HeldSocket, ...] = ()
+    user: str = ""
+    limits: Limits = Limits()
+
+    @property
+    def run(self) -> Run:
+        return Run(self.instance, self.generation)
+
+
+class Sink(Protocol):
+    """Where the output of services goes. Called by the reader thread only."""
+
+    def write(self, run: Run, data: bytes) -> bool:
+        """Take a batch of bytes; False asks the reader to stop reading pipes until `on_room` fires."""
+        ...
+
+    def end(self, run: Run) -> None:
+        """The output of this run has ended: what is left of a line without newline goes out."""
+        ...
+
+    def on_room(self, wake: Callable[[], None]) -> None:
+        """`wake` will be called, from any thread, whenever a full sink has room again."""
+        ...
+
+
+class Engine(Protocol):
+    """Executes starts and stops, posts what comes of them. Decides nothing: order, gates, timers are the loop's."""
+
+    can: frozenset[Can]
+
+    def open(self, plan: Plan, post: Post, output: Sink) -> None:
+        """Begin: post Adopted for all that already runs, then Opened."""
+        ...
+
+    def change(self, plan: Plan) -> None:
+        """Instances were added or are gone; touches nothing that runs."""
+        ...
+
+    def start(self, launch: Launch) -> None:
+        """Start a process; Spawned or SpawnRefused follows, and Exited once, when it and its descendants are gone."""
+        ...
+
+    def stop(self, run: Run, how: Stop) -> None:
+        """Ask a run to end. Of an older generation, or one that has ended: nothing happens."""
+        ...
+
+    def release(self, instance: str) -> None:
+        """Close the sockets held for an instance: it was stopped by command, skipped, or has failed."""
+        ...
+
+    def close(self) -> None:
+        """Let go; ends no process."""
+        ...
+
+
+class Watch(Struct, frozen=True, kw_only=True):
+    """What a prober must check: one run, its health check with all references resolved, its port and environment."""
+
+    run: Run
+    health: Health
+    port: int | None
+    directory: str
+    env: Mapping[str, str]
+
+
+class Prober(Protocol):
+    """Checks instances and posts `Probed` for each verdict."""
+
+    def prepare(self, run: Run, health: Health) -> Mapping[str, str]:
+        """Called before the launch is built: the environment the probe needs the service to have (NOTIFY_SOCKET)."""
+        ...
+
+    def watch(self, watch: Watch) -> None:
+        """Begin to check, at the start-up pace until the first success and then at the interval."""
+        ...
+
+    def unwatch(self, run: Run) -> None:
+        """Check no more; nothing is posted for this run from now on (a verdict under way may still arrive)."""
+        ...
+
+    def close(self) -> None:
+        """End all checks."""
+        ...
+
+
+class Children(Protocol):
+    """Runs short commands (exec probes, stop commands) and awaits them; one place reaps every child."""
+
+    def run(
+        self,
+        argv: tuple[str, ...],
+        *,
+        env: Mapping[str, str],
+        directory: str,
+        timeout: float,
+        done: Callable[[int | None, bytes], None],
+    ) -> None:
+        """Run argv; `done(code, last 4096 bytes of output)` is called in the reader's thread, code None at time-out.
+
+        A command that cannot be started is told as code 127 (126: not executable) with the reason as output.
+        """
+        ...
+
+
+class Taps(Protocol):
+    """Lets a log probe see the lines of a run."""
+
+    def tap(self, run: Run, pattern: str, matched: Callable[[str], None]) -> None:
+        """Call `matched(line)` once, from the reader's thread, at the first line that the expression finds."""
+        ...
+
+    def untap(self, run: Run) -> None:
+        """Look at this run's lines no more."""
+        ...
+
+
+class Clock(Protocol):
+    """Two clocks: the monotonic one decides everything, the wall clock is printed."""
+
+    def now(self) -> float: ...
+
+    def wall(self) -> float: ...
+
+
+class World(Protocol):
+    """What building a launch has to ask outside: the inherited environment, env files, the interpreter for an app."""
+
+    def environ(self) -> Mapping[str, str]:
+        """The launcher's own environment at its start."""
+        ...
+
+    def env_file(self, path: str) -> Mapping[str, str]:
+        """The variables of an env file, read now; raises EnvFileMissing."""
+        ...
+
+    def python_for(self, named: str | None) -> str:
+        """The interpreter that serves an `app`: the one named, else found as `[launcher] python` says."""
+        ...
+
+
+class Observer(Protocol):
+    """Hears of every transition and note, in the loop's thread; must return at once."""
+
+    def __call__(self, news: Changed | Noted) -> None: ...
+
+
+class Store(Protocol):
+    """Keeps the loop's memory (`state.json`); `save` may be called at every change and coalesces by itself."""
+
+    def save(self, text: bytes) -> None: ...

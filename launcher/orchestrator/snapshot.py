@@ -1,0 +1,108 @@
+"""What the loop shows of itself: frozen values that any thread may keep and read.
+
+`Snapshot` is everything now; `Changed` is one transition. Both are made by the loop alone. They serialise with msgspec
+as they are: what `status --json` prints is a Snapshot.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class State(StrEnum):
+    """Where an instance is in its life, as people see it (`orchestrator/lifecycle` has the machine)."""
+
+    PENDING = "pending"
+    WAITING = "waiting"
+    STARTING = "starting"
+    READY = "ready"
+    UNHEALTHY = "unhealthy"
+    BACKOFF = "backoff"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class Reason(Struct, frozen=True, kw_only=True):
+    """Why a state came about: a sentence, and the instances (or services) that are its cause, for `why`."""
+
+    text: str
+    causes: tuple[str, ...] = ()
+
+
+class Health(Struct, frozen=True, kw_only=True):
+    """The last check of a probe. `at` is on the wall clock."""
+
+    ok: bool
+    answer: str
+    at: float
+    #: Consecutive failures up to now.
+    failures: int = 0
+
+
+class InstanceView(Struct, frozen=True, kw_only=True):
+    """One instance as it is now. Times are on the wall clock, in seconds since 1970."""
+
+    name: str
+    service: str
+    label: str
+    state: State
+    reason: Reason
+    #: When it came into this state.
+    since: float
+    generation: int
+    #: Starts after the first one that were not asked for.
+    restarts: int = 0
+    wish: str = "down"
+    pid: int | None = None
+    #: When the running process was started.
+    started: float | None = None
+    port: int | None = None
+    url: str = ""
+    exit_code: int | None = None
+    health: Health | None = None
+    #: The services it waits for, with what of each: `db (healthy)`.
+    waits_for: tuple[str, ...] = ()
+
+
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """Everything now: the launcher and its instances in the plan's order."""
+
+    version: int
+    profile: str
+    root: str
+    pid: int
+    since: float
+    at: float
+    instances: tuple[InstanceView, ...]
+
+    def of(self, service: str) -> list[InstanceView]:
+        """The instances of `service`, or the one instance of that name."""
+        return [view for view in self.instances if service in (view.service, view.name, view.label)]
+
+
+class Changed(Struct, frozen=True, kw_only=True):
+    """One transition of one instance, told to observers in the loop's thread right after it happened."""
+
+    instance: str
+    service: str
+    label: str
+    generation: int
+    before: State
+    state: State
+    reason: Reason
+    at: float
+    pid: int | None = None
+    exit_code: int | None = None
+
+
+class Noted(Struct, frozen=True, kw_only=True):
+    """Something people should hear that is no change of state: a line of the launcher's own, as `system` prints it."""
+
+    text: str
+    instance: str = ""
+    warning: bool = False

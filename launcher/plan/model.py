@@ -1,0 +1,78 @@
+"""The Plan: everything decided before anything runs, as one frozen value.
+
+`config check` validates it, `plan` prints it, exporters render it and the orchestrator executes it. Commands,
+environment and probes are still templates (`${services.api.url}`): each engine and exporter brings its own addresses,
+and env files are read again at each start. The model knows nothing of how a plan is made or run.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from launcher.profile.model import Condition, EngineName, OnExit, OnLoss, Service
+
+#: The version of the serialised form; another one is refused, not guessed at.
+PLAN_VERSION = 1
+
+
+class Edge(Struct, frozen=True, kw_only=True):
+    """`dependent` waits until `dependency` (a service: all its instances) meets `condition`."""
+
+    dependent: str
+    dependency: str
+    condition: Condition
+    required: bool = True
+    on_loss: OnLoss = OnLoss.IGNORE
+
+
+class Instance(Struct, frozen=True, kw_only=True):
+    """One process to be: replica `index` (from 1) of `service`. `name` is `service.index`, for life."""
+
+    name: str
+    service: str
+    index: int
+    engine: EngineName
+    #: What people see: `api` for an only replica, else `api.1`; with a bare Procfile always `web.1`.
+    label: str
+    port: int | None = None
+    #: Whether the number was drawn (`auto`) and may be another one next time.
+    port_drawn: bool = False
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """Services in order of definition, their instances, the edges between them and the layers they start in.
+
+    `layers[0]` depends on nothing; every service stands in the first layer after all it depends on. Edges to optional
+    dependencies that are not in the plan have been dropped.
+    """
+
+    version: int = PLAN_VERSION
+    profile: str
+    root: str
+    procfile: bool
+    on_exit: OnExit
+    env_files: tuple[str, ...]
+    env: dict[str, str]
+    secrets: tuple[str, ...]
+    #: The interpreter that serves `app` services where a service names none; empty: found at run time.
+    python: str
+    services: dict[str, Service]
+    instances: dict[str, Instance]
+    edges: tuple[Edge, ...]
+    layers: tuple[tuple[str, ...], ...]
+
+    def instances_of(self, service: str) -> list[Instance]:
+        """The instances of one service, by index."""
+        return [instance for instance in self.instances.values() if instance.service == service]
+
+    def service_of(self, instance: str) -> Service:
+        """The service that an instance is a replica of."""
+        return self.services[self.instances[instance].service]
+
+    def edges_from(self, service: str) -> list[Edge]:
+        """What `service` waits for."""
+        return [edge for edge in self.edges if edge.dependent == service]
+
+    def edges_to(self, service: str) -> list[Edge]:
+        """Who waits for `service`."""
+        return [edge for edge in self.edges if edge.dependency == service]

@@ -1,0 +1,1 @@
+"""Check services and report verdicts."""

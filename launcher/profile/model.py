@@ -1,0 +1,300 @@
+"""The one typed model of a profile: every key with its type, default, unit and meaning.
+
+The decoder, the JSON Schema, `docs/profile.md` and the rest of the project are all derived from the structs below.
+Only keys that have their effect in this version stand here; what is planned stands in `profile/later.py` and is
+refused. The model knows nothing of files, layers, text or the machine.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct, field
+
+__all__ = [
+    "Condition",
+    "Defaults",
+    "Dependency",
+    "EngineName",
+    "Health",
+    "Kind",
+    "Limits",
+    "Mode",
+    "OnExit",
+    "OnFailure",
+    "OnLoss",
+    "Policy",
+    "Profile",
+    "Restart",
+    "Service",
+    "Settings",
+    "Stop",
+]
+
+
+def says(text: str, *, unit: str = "", **limits: Any) -> Meta:
+    """A key's description, the unit of its value and the limits on it, for the checks, the schema and the docs."""
+    return Meta(description=text, extra={"unit": unit} if unit else None, **limits)
+
+
+#: Seconds. In TOML a number of seconds, or "500ms", "2s", "1m30s": `profile/durations` reads it.
+Seconds = Annotated[float, Meta(ge=0, extra={"unit": "s", "duration": True})]
+
+
+#: msgspec takes a limit on a number only, not on a union with one.
+Positive = Annotated[int, Meta(ge=1)]
+
+
+class EngineName(StrEnum):
+    """What runs the processes."""
+
+    LOCAL = "local"
+
+
+class Mode(StrEnum):
+    """How `app` services are spread over processes."""
+
+    MULTI = "multi"
+
+
+class OnExit(StrEnum):
+    """What the end of one service means for the others."""
+
+    KEEP = "keep"
+    STOP = "stop"
+
+
+class Kind(StrEnum):
+    """A service runs on; a task runs to completion."""
+
+    SERVICE = "service"
+    TASK = "task"
+
+
+class Condition(StrEnum):
+    """What a dependency must have reached before its dependent starts."""
+
+    STARTED = "started"
+    HEALTHY = "healthy"
+    COMPLETED = "completed"
+    EXITED = "exited"
+
+
+class OnLoss(StrEnum):
+    """What a dependent does when a dependency leaves ready for good."""
+
+    IGNORE = "ignore"
+    STOP = "stop"
+    RESTART = "restart"
+
+
+class OnFailure(StrEnum):
+    """What happens to a service that has become unhealthy."""
+
+    IGNORE = "ignore"
+    RESTART = "restart"
+    STOP = "stop"
+
+
+class Policy(StrEnum):
+    """After which ends a service is started again."""
+
+    NO = "no"
+    ON_FAILURE = "on-failure"
+    ALWAYS = "always"
+
+
+class Dependency(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An edge of the graph: what this service waits for, and what it does when that is lost."""
+
+    condition: Annotated[
+        Condition | None,
+        says(
+            "What the dependency must have reached: `started`, `healthy`, `completed` (success) or `exited` (any code). "
+            "Default: `completed` for a task, `healthy` where it has a health check or is an `app`, else `started`."
+        ),
+    ] = None
+    required: Annotated[bool, says("`false`: start all the same when the dependency is not there or has failed.")] = (
+        True
+    )
+    on_loss: Annotated[
+        OnLoss, says("What to do once when the dependency leaves ready for good: `ignore`, `stop` or `restart`.")
+    ] = OnLoss.IGNORE
+
+
+class Health(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How to tell that a service is ready, and stays so. Exactly one of http, tcp, exec, log, notify."""
+
+    http: Annotated[
+        str | None,
+        says("A path on the service's own port, or a URL. Healthy when the answer's status is below 400."),
+    ] = None
+    status: Annotated[int | list[int] | None, says("The HTTP status, or statuses, that count as healthy.")] = None
+    headers: Annotated[dict[str, str], says("Request headers of the HTTP probe.")] = field(default_factory=dict)
+    tcp: Annotated[
+        bool | int | None, says("`true`: the service's own port accepts a connection; a number: that port does.")
+    ] = None
+    exec: Annotated[
+        str | list[str] | None,
+        says(
+            "A command, run as the service would run it; healthy when it exits with 0. A list is run without a shell."
+        ),
+    ] = None
+    log: Annotated[str | None, says("A regular expression; ready from the first line of output that it finds.")] = None
+    notify: Annotated[bool, says("`true`: ready when the service sends sd_notify's `READY=1` to $NOTIFY_SOCKET.")] = (
+        False
+    )
+    interval: Annotated[Seconds, says("Time between the end of one check and the next, once ready.")] = 5.0
+    timeout: Annotated[Seconds, says("How long one check may take.")] = 2.0
+    retries: Annotated[int, says("Consecutive failures after which a ready service is `unhealthy`.", ge=1)] = 3
+    start_period: Annotated[Seconds, says("After a start, failures do not count for this long.")] = 30.0
+    start_interval: Annotated[
+        Seconds | None,
+        says("Time between checks until the first success. Default: 1 % of the time since the start, 5 to 250 ms."),
+    ] = None
+    on_failure: Annotated[
+        OnFailure, says("What to do, once, when the service becomes unhealthy: `ignore`, `restart` or `stop`.")
+    ] = OnFailure.IGNORE
+
+
+class Restart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The restart rule: more than `burst` failures within `window` open the circuit."""
+
+    policy: Annotated[
+        Policy | None,
+        says("`no`, `on-failure` or `always`. Default: `on-failure` for a service, `no` for a task and a Procfile."),
+    ] = None
+    delay: Annotated[Seconds, says("Wait before the first restart.")] = 0.1
+    factor: Annotated[float, says("By how much each further wait grows.", ge=1)] = 2.0
+    max_delay: Annotated[Seconds, says("The longest wait.")] = 30.0
+    burst: Annotated[int, says("More failures than this within `window` open the circuit.", ge=0)] = 5
+    window: Annotated[Seconds, says("How far back failures are counted.")] = 60.0
+    cooldown: Annotated[
+        Seconds | Literal["never"],
+        says("How long an open circuit waits before one trial start; `never`: until a command."),
+    ] = 60.0
+    stable: Annotated[Seconds, says("Ready for this long closes the circuit and resets the wait.")] = 10.0
+
+
+class Stop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a service is asked to end."""
+
+    signal: Annotated[str, says("The signal sent to the process group: `TERM`, `INT`, `QUIT`, …")] = "TERM"
+    grace: Annotated[Seconds, says("How long it may take to end before it is killed.")] = 10.0
+    drain: Annotated[Seconds, says("`app` only: how long requests in flight may take to finish, within `grace`.")] = 5.0
+    command: Annotated[
+        str, says("A shell command run instead of the signal; $LAUNCHER_PID is the service's process.")
+    ] = ""
+
+
+class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a service's processes may use."""
+
+    open_files: Annotated[Positive | None, says("Open file descriptors of each process (RLIMIT_NOFILE).")] = None
+    memory: Annotated[
+        str | int | None,
+        says("Data memory of each process (RLIMIT_DATA): bytes, or '512MB', '2GB'.", unit="bytes"),
+    ] = None
+
+
+class Defaults(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One service; in `[defaults]`, what every service has unless it says otherwise."""
+
+    app: Annotated[
+        str | None,
+        says('An ASGI application the launcher serves: "module:name" or "module:factory()".'),
+    ] = None
+    command: Annotated[
+        str | list[str] | None,
+        says("What to run: a string goes to the shell verbatim, a list is executed as it is."),
+    ] = None
+    kind: Annotated[Kind, says("`service`, or `task`: runs to completion.")] = Kind.SERVICE
+    directory: Annotated[
+        str, says("Working directory, relative to the project; first on the module path of an `app`.")
+    ] = "."
+    pythonpath: Annotated[list[str], says("Folders put on the module path of an `app`, after `directory`.")] = field(
+        default_factory=list
+    )
+    python: Annotated[str | None, says("The interpreter that serves this `app`; overrides `[launcher] python`.")] = None
+    port: Annotated[
+        int | Literal["auto"] | None,
+        says(
+            'The port, given to the service as $PORT; "auto": a free one of `[launcher] ports`. An `app` without: auto.'
+        ),
+    ] = None
+    socket: Annotated[
+        bool,
+        says("`true`: the launcher holds the listening socket and hands it over as LISTEN_FDS. An `app`: always."),
+    ] = False
+    depends_on: Annotated[
+        dict[str, Dependency],
+        says('What this service needs: ["db"], {db = "healthy"}, or a table with condition, required, on_loss.'),
+    ] = field(default_factory=dict)
+    health: Annotated[Health | None, says("How to tell that the service is ready.")] = None
+    ready_timeout: Annotated[Seconds, says("How long it may take to become ready; the gate's deadline.")] = 60.0
+    restart: Annotated[Restart, says("When it is started again, and when no more.")] = field(default_factory=Restart)
+    stop: Annotated[Stop, says("How it is asked to end.")] = field(default_factory=Stop)
+    success_exit_codes: Annotated[list[int], says("Exit codes that count as success.")] = field(
+        default_factory=lambda: [0]
+    )
+    replicas: Annotated[int, says("How many instances; instance i has port + i - 1.", ge=1, le=1000)] = 1
+    required: Annotated[bool, says("`false`: its failure to start rolls nothing back.")] = True
+    critical: Annotated[
+        bool, says("`true`: when it has failed for good everything stops, with an exit code that is not 0.")
+    ] = False
+    env: Annotated[dict[str, str], says("Environment of this service; values may use ${…}.")] = field(
+        default_factory=dict
+    )
+    user: Annotated[str, says("Run as this user (needs root).")] = ""
+    limits: Annotated[Limits, says("Resource limits.")] = field(default_factory=Limits)
+
+
+class Service(Defaults, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One service of a profile, all defaults applied."""
+
+    @property
+    def is_task(self) -> bool:
+        return self.kind is Kind.TASK
+
+    @property
+    def holds_socket(self) -> bool:
+        """Whether the launcher binds the service's listening socket and hands it over."""
+        return self.socket or self.app is not None
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[launcher]`: what holds for the profile as a whole."""
+
+    extends: Annotated[list[str], says("Profiles this one builds on, nearest last.")] = field(default_factory=list)
+    engine: Annotated[EngineName, says("What runs the processes: `local`.")] = EngineName.LOCAL
+    mode: Annotated[Mode, says("`multi`: a process per service.")] = Mode.MULTI
+    on_exit: Annotated[
+        OnExit, says("`keep`: others go on when a service ends; `stop`: the end of one stops all, as honcho does.")
+    ] = OnExit.KEEP
+    ports: Annotated[str, says('The range that `port = "auto"` draws from; 8000 to 8010 come first.')] = "8000-8099"
+    select: Annotated[list[str] | None, says("The services to start, with what they depend on. Absent: all.")] = None
+    env_file: Annotated[list[str], says("Files of NAME=value lines, read anew at each start of a service.")] = field(
+        default_factory=list
+    )
+    secret: Annotated[
+        list[str], says("Variables whose values are never shown, besides *TOKEN* *SECRET* *PASSWORD* *_KEY.")
+    ] = field(default_factory=list)
+    python: Annotated[
+        str | None, says("The interpreter that serves `app` services. Default: $VIRTUAL_ENV, .venv, launcher's own.")
+    ] = None
+
+
+class Profile(Struct, frozen=True, kw_only=True):
+    """A profile, read, merged and checked: plain frozen values, no file names, templates kept as written.
+
+    `services` keeps the order of definition. Environment values are templates until a start resolves them.
+    """
+
+    name: str
+    root: str
+    settings: Settings
+    env: dict[str, str]
+    services: dict[str, Service]
+    #: Whether the source is a bare Procfile (labels are `web.1`, ports follow honcho's scheme).
+    procfile: bool = False
