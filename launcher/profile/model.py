@@ -111,7 +111,7 @@ class Dependency(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     condition: Annotated[
         Condition | None,
         says(
-            "What the dependency must have reached: `started`, `healthy`, `completed` (success) or `exited` (any code). "
+            "What the dependency must have reached: `started`, `healthy`, `completed` (success), `exited` (any code). "
             "Default: `completed` for a task, `healthy` where it has a health check or is an `app`, else `started`."
         ),
     ] = None
