@@ -45,7 +45,8 @@ Command = StartAsked | StopAsked | RestartAsked | WaitAsked
 class Loop:
     """Runs a plan. `post` may be called from any thread; everything else belongs to the thread that runs it.
 
-    Events arrive in `inbox`, which engines and probers may have been given before the loop existed. `chance` gives the jitter of back-offs, numbers in [0, 1); `memory` is what an earlier launcher left.
+    Events arrive in `inbox`, which engines and probers may have been given before the loop existed. `chance` gives the
+    jitter of back-offs, numbers in [0, 1); `memory` is what an earlier launcher left.
     """
 
     def __init__(
