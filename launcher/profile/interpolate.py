@@ -2,8 +2,8 @@
 
 Outside commands `${NAME}`, `${NAME:-default}`, `${NAME:?message}` and `$$` mean what they mean in Compose, with one
 difference: a plain `${NAME}` that is nowhere set is an error, where Compose warns and puts nothing. Inside commands
-they are the shell's. The dotted `${services.api.url}`, `${profile.name}` and `${socket.fd}` are ours everywhere: no shell
-name has a dot.
+they are the shell's. The dotted `${services.api.url}`, `${profile.name}` and `${socket.fd}` are ours everywhere: no
+shell name has a dot.
 
 Pure text: what a name stands for is given by the caller, so this module knows neither environment nor plan.
 """
