@@ -248,7 +248,10 @@ class PortsExhausted(PlanError):
 class ImpossibleGate(PlanError):
     code = 2007
     title = "a gate that can never open"
-    cause = "The condition asks of the dependency what it never becomes: `completed` of a service, `healthy` without a health check."
+    cause = (
+        "The condition asks of the dependency what it never becomes: `completed` of a service, "
+        "`healthy` without a health check."
+    )
     general_remedy = "Use a condition the dependency can meet, or give it a health check."
 
 

@@ -137,9 +137,7 @@ class Health(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = None
     exec: Annotated[
         str | list[str] | None,
-        says(
-            "A command, run as the service would run it; healthy when it exits with 0. A list is run without a shell."
-        ),
+        says("A command, run as the service would be; healthy when it exits with 0. A list is run without a shell."),
     ] = None
     log: Annotated[str | None, says("A regular expression; ready from the first line of output that it finds.")] = None
     notify: Annotated[bool, says("`true`: ready when the service sends sd_notify's `READY=1` to $NOTIFY_SOCKET.")] = (
