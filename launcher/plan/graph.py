@@ -60,12 +60,24 @@ def circle(names: Sequence[str]) -> DependencyCycle:
 
 def needs(targets: Iterable[str], edges: Edges) -> frozenset[str]:
     """Tell the targets and all that they depend on, directly or not."""
-    return _reach(targets, _adjacent(edges))
+    return closure(targets, _adjacent(edges))
 
 
 def dependents(targets: Iterable[str], edges: Edges) -> frozenset[str]:
     """Tell the targets and all that depend on them, directly or not."""
-    return _reach(targets, _adjacent((dependency, dependent) for dependent, dependency in edges))
+    return closure(targets, _adjacent((dependency, dependent) for dependent, dependency in edges))
+
+
+def closure(targets: Iterable[str], adjacent: Mapping[str, Iterable[str]]) -> frozenset[str]:
+    """Tell the targets and all that can be reached from them."""
+    found = set(targets)
+    ahead = list(found)
+    while ahead:
+        for name in adjacent.get(ahead.pop(), ()):
+            if name not in found:
+                found.add(name)
+                ahead.append(name)
+    return frozenset(found)
 
 
 def _adjacent(edges: Edges) -> Mapping[str, list[str]]:
@@ -106,14 +118,3 @@ def _round(start: str, ahead: Mapping[str, str], place: Mapping[str, int]) -> tu
         names.append(node)
     first = names.index(min(names, key=place.__getitem__))
     return tuple(names[first:] + names[:first])
-
-
-def _reach(targets: Iterable[str], adjacent: Mapping[str, list[str]]) -> frozenset[str]:
-    found = set(targets)
-    ahead = list(found)
-    while ahead:
-        for name in adjacent.get(ahead.pop(), ()):
-            if name not in found:
-                found.add(name)
-                ahead.append(name)
-    return frozenset(found)
