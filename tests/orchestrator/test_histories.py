@@ -328,6 +328,7 @@ def test_on_loss_when_a_dependency_fails_for_good(on_loss, state):
     rehearsal = Rehearsal(services)
     rehearsal.start()
     rehearsal.passes("db")
+    rehearsal.advance(0.3)
     rehearsal.exits("db", 1)
     assert rehearsal.states() == {"db": "failed", "api": state}
 
