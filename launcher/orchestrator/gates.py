@@ -90,21 +90,20 @@ def _is_met(condition: Condition, one: Standing) -> bool:
             return one.phase is Phase.COMPLETED or (one.phase is Phase.FAILED and one.has_run)
 
 
+_HOPELESS = {
+    Phase.FAILED: "has failed",
+    Phase.SKIPPED: "was skipped",
+    Phase.STOPPED: "is stopped",
+    Phase.STOPPING: "is being stopped",
+}
+
+
 def _hopeless(condition: Condition, one: Standing) -> str:
     """Why the condition will not be met without a command; empty: it may yet be."""
-    match one.phase:
-        case Phase.FAILED:
-            return "has failed"
-        case Phase.SKIPPED:
-            return "was skipped"
-        case Phase.STOPPED:
-            return "is stopped"
-        case Phase.STOPPING:
-            return "is being stopped"
-        case _ if one.phase in RUNS and one.doomed:
-            return "is being stopped"
-        case Phase.PENDING if not one.wanted:
-            return "is not started"
-        case Phase.COMPLETED if condition is Condition.HEALTHY:
-            return "has ended"
-    return ""
+    if one.phase in RUNS and one.doomed:
+        return _HOPELESS[Phase.STOPPING]
+    if one.phase is Phase.PENDING and not one.wanted:
+        return "is not started"
+    if one.phase is Phase.COMPLETED and condition is Condition.HEALTHY:
+        return "has ended"
+    return _HOPELESS.get(one.phase, "")
