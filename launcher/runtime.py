@@ -25,6 +25,7 @@ from launcher.observe.tail import Tail
 from launcher.observe.writer import Writer
 from launcher.orchestrator.events import Event, Outcome, StartAsked
 from launcher.orchestrator.loop import Loop
+from launcher.orchestrator.state import Memory
 from launcher.orchestrator.store import FileStore
 from launcher.plan.model import Plan
 from launcher.probes.scheduler import Scheduler
@@ -49,7 +50,7 @@ class Runtime:
     """One launcher, from its first start command to its end. The calling thread becomes the loop."""
 
     def __init__(
-        self, plan: Plan, *, folder: Path, guard: Guard, environ: Mapping[str, str], store: FileStore, show: Show
+        self, plan: Plan, *, folder: Path, guard: Guard, environ: Mapping[str, str], store: FileStore, memory: Memory | None, show: Show
     ) -> None:
         clock = SystemClock()
         inbox: SimpleQueue[Event] = SimpleQueue()
@@ -88,7 +89,7 @@ class Runtime:
             store=store,
             chance=random.random,
             pid=os.getpid(),
-            memory=store.load(),
+            memory=memory,
         )
         self._engine = engine
         self._guard = guard
@@ -97,16 +98,25 @@ class Runtime:
         self.loop.subscribe(self._server)
         self._hub = hub
 
-    def run(self, services: Sequence[str], *, named: bool, settled: Callable[[Outcome], None]) -> int:
+    def run(
+        self,
+        services: Sequence[str],
+        *,
+        named: bool,
+        accepted: Callable[[], None],
+        settled: Callable[[Outcome], None],
+    ) -> int:
         """Start `services` (none: all), go on until nothing can run any more, and give the exit status.
 
-        `settled` hears, in the loop's thread, how the start-up ended. `named`: the user named these services.
+        `accepted` is called once the launcher can be spoken to; `settled` hears, in the loop's thread, how the start-up
+        ended. `named`: the user named these services.
         """
         self._reader.forward_signals(self.loop.post)
         self._reader.start()
         self._server.start()
         self.loop.open(self._hub)
         self.loop.post(StartAsked(services=tuple(services), by="asked for", named=named, reply=settled))
+        accepted()
         try:
             return self.loop.run()
         finally:
