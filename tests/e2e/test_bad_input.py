@@ -85,7 +85,7 @@ def test_no_project(project, tmp_path_factory):
 
 @pytest.mark.slow
 def test_a_port_held_by_another_process_names_it(project):
-    """pid and command of the holder."""
+    """Pid and command of the holder."""
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]
         project.profile(f'[services.api]\ncommand = "x"\nport = {port}\n')
