@@ -16,7 +16,7 @@ from launcher.profile.model import Profile, Service
 HIGHEST = 65535
 #: Drawn before the rest of the range: the ports under which people look for a web service first.
 _FIRST = range(8000, 8011)
-_RANGE = re.compile(r"\s*(\d{1,5})\s*-\s*(\d{1,5})\s*")
+_RANGE = re.compile(r"\s*([0-9]{1,5})\s*-\s*([0-9]{1,5})\s*")
 
 
 def assign(
