@@ -50,7 +50,15 @@ class Runtime:
     """One launcher, from its first start command to its end. The calling thread becomes the loop."""
 
     def __init__(
-        self, plan: Plan, *, folder: Path, guard: Guard, environ: Mapping[str, str], store: FileStore, memory: Memory | None, show: Show
+        self,
+        plan: Plan,
+        *,
+        folder: Path,
+        guard: Guard,
+        environ: Mapping[str, str],
+        store: FileStore,
+        memory: Memory | None,
+        show: Show,
     ) -> None:
         clock = SystemClock()
         inbox: SimpleQueue[Event] = SimpleQueue()

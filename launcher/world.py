@@ -15,6 +15,9 @@ from pathlib import Path
 from launcher.errors import EnvFileMissing
 
 
+NOT_INHERITED = frozenset({"NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "LAUNCHER_MARK"})
+
+
 class SystemClock:
     """The machine's clocks."""
 
@@ -27,7 +30,8 @@ class SystemWorld:
 
     def __init__(self, root: Path, environ: Mapping[str, str]) -> None:
         self._root = root
-        self._environ = dict(environ)
+        # What another manager meant for the launcher itself is nothing for its services.
+        self._environ = {name: value for name, value in environ.items() if name not in NOT_INHERITED}
 
     def environ(self) -> Mapping[str, str]:
         return self._environ
