@@ -14,7 +14,6 @@ from pathlib import Path
 
 from launcher.errors import EnvFileMissing
 
-
 NOT_INHERITED = frozenset({"NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "LAUNCHER_MARK"})
 
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from launcher.cli.detach import Report
-    from launcher.cli.target import Target
     from launcher.errors import LauncherError
     from launcher.orchestrator.events import Outcome
     from launcher.plan.model import Plan
