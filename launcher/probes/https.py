@@ -118,7 +118,7 @@ class HttpsProbe:
 
 
 class Fetch:
-    """One check: waits for a thread, then has its whole timeout; past it the connection is cut, which frees the thread."""
+    """One check: waits for a thread, then has its whole timeout; the connection is cut then, which frees the thread."""
 
     __slots__ = ("_deadline", "_done", "_dropped", "_held", "_reactor", "_timeout")
 
