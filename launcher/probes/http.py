@@ -10,6 +10,7 @@ import re
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
+from urllib.parse import quote, unquote, urlsplit
 
 from launcher import __version__
 from launcher.probes.base import CannotCheck, Done, Finding, no_answer_within, printable, said_by_system, with_text
@@ -48,9 +49,6 @@ def parse_target(http: str, port: int | None) -> Target:
         if port is None:
             raise CannotCheck(f'cannot check "{http}": the service has no port')
         return Target("http", LOOPBACK, port, _quoted(http.partition("#")[0]), f"{LOOPBACK}:{port}")
-    # 4 ms, so only for those who give a URL.
-    from urllib.parse import unquote, urlsplit  # noqa: PLC0415
-
     try:
         parts = urlsplit(http)
         number = parts.port
@@ -213,6 +211,4 @@ class Exchange(Connection):
 def _quoted(path: str) -> str:
     if _PLAIN_PATH.fullmatch(path):
         return path
-    from urllib.parse import quote  # noqa: PLC0415  (4 ms, for the few paths with blanks or letters beyond ASCII)
-
     return quote(path, safe="!#$%&'()*+,/:;=?@[]~")

@@ -22,6 +22,8 @@ from launcher.profile.model import Health
 #: No wait of these tests is longer.
 BOUND = 10.0
 
+FIRST = Run("api.1", 1)
+
 
 class RealClock:
     def now(self) -> float:
@@ -104,7 +106,7 @@ class Bench:
         self,
         health: Health,
         *,
-        run: Run = Run("api.1", 1),
+        run: Run = FIRST,
         port: int | None = None,
         directory: str = ".",
         env: Mapping[str, str] | None = None,
@@ -152,6 +154,7 @@ def serve() -> Iterator[Serve]:
     stopping = threading.Event()
     listeners: list[socket.socket] = []
     threads: list[threading.Thread] = []
+    connections: list[socket.socket] = []
 
     def talk(connection: socket.socket, handle: Callable[[socket.socket], None]) -> None:
         with connection, suppress(OSError):
@@ -161,6 +164,7 @@ def serve() -> Iterator[Serve]:
         with suppress(OSError):
             while not stopping.is_set():
                 connection, _ = listener.accept()
+                connections.append(connection)
                 thread = threading.Thread(target=talk, args=(connection, handle), daemon=True)
                 thread.start()
                 threads.append(thread)
@@ -181,6 +185,9 @@ def serve() -> Iterator[Serve]:
         with suppress(OSError):
             listener.shutdown(socket.SHUT_RDWR)
         listener.close()
+    for connection in connections:
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
     for thread in threads:
         thread.join(BOUND)
 

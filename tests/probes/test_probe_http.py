@@ -52,8 +52,8 @@ JUDGED = [
 ]
 
 
-@pytest.mark.parametrize(("summary", "came", "accepts", "finding"), JUDGED, ids=[row[0] for row in JUDGED])
-def test_an_answer_is_judged(summary, came, accepts, finding) -> None:
+@pytest.mark.parametrize(("came", "accepts", "finding"), [row[1:] for row in JUDGED], ids=[row[0] for row in JUDGED])
+def test_an_answer_is_judged(came, accepts, finding) -> None:
     """The status decides once the headers are complete; until then there is no finding."""
     assert judge(came, ended=False, accepts=accepts) == finding
 
@@ -66,8 +66,8 @@ ENDED = [
 ]
 
 
-@pytest.mark.parametrize(("summary", "came", "finding"), ENDED, ids=[row[0] for row in ENDED])
-def test_a_closed_answer_is_judged_by_what_there_is(summary, came, finding) -> None:
+@pytest.mark.parametrize(("came", "finding"), [row[1:] for row in ENDED], ids=[row[0] for row in ENDED])
+def test_a_closed_answer_is_judged_by_what_there_is(came, finding) -> None:
     """When the server has closed there is always a finding."""
     assert judge(came, ended=True, accepts=None) == finding
 

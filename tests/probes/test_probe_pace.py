@@ -21,8 +21,10 @@ PACE = [
 ]
 
 
-@pytest.mark.parametrize(("summary", "health", "ready", "elapsed", "delay"), PACE, ids=[row[0] for row in PACE])
-def test_the_pace(summary: str, health: Health, ready: bool, elapsed: float, delay: float) -> None:
+@pytest.mark.parametrize(
+    ("health", "ready", "elapsed", "delay"), [row[1:] for row in PACE], ids=[row[0] for row in PACE]
+)
+def test_the_pace(health: Health, ready: bool, elapsed: float, delay: float) -> None:
     """The time to the next check follows from the health keys, the time since the start, and having been ready."""
     assert next_delay(health, ready=ready, elapsed=elapsed) == pytest.approx(delay)
 
@@ -40,9 +42,9 @@ NEWS = [
 ]
 
 
-@pytest.mark.parametrize(("summary", "verdict", "ready", "told", "silence", "news"), NEWS, ids=[row[0] for row in NEWS])
-def test_what_is_news(
-    summary: str, verdict: Verdict, ready: bool, told: Verdict | None, silence: float, news: bool
-) -> None:
+@pytest.mark.parametrize(
+    ("verdict", "ready", "told", "silence", "news"), [row[1:] for row in NEWS], ids=[row[0] for row in NEWS]
+)
+def test_what_is_news(verdict: Verdict, ready: bool, told: Verdict | None, silence: float, news: bool) -> None:
     """A start-up tells of changes, successes and each second; after it every verdict is told."""
     assert is_news(verdict, ready=ready, told=told, silence=silence) is news
