@@ -86,7 +86,7 @@ class Runtime:
         hub.follow(self._logs.write)
         hub.follow(self.tail)
         engine = LocalEngine(reader=self._reader, guard=guard)
-        self._prober = Scheduler(post=inbox.put, clock=clock, children=self._reader, taps=hub, folder=folder)
+        self._prober = Scheduler(post=inbox.put, clock=clock, children=engine.children, taps=hub, folder=folder)
         self.loop = Loop(
             plan,
             inbox=inbox,
@@ -119,8 +119,7 @@ class Runtime:
         `accepted` is called once the launcher can be spoken to; `settled` hears, in the loop's thread, how the start-up
         ended. `named`: the user named these services.
         """
-        self._reader.forward_signals(self.loop.post)
-        self._reader.start()
+        restore_signals = self._reader.forward_signals(self.loop.post)
         self._server.start()
         self.loop.open(self._hub)
         self.loop.post(StartAsked(services=tuple(services), by="asked for", named=named, reply=settled))
@@ -129,6 +128,7 @@ class Runtime:
             return self.loop.run()
         finally:
             self._close()
+            restore_signals()
 
     def _close(self) -> None:
         self._server.close()

@@ -1,6 +1,6 @@
 """`launcher start`: bring a profile up and stay with it, leave it in the background, or join one that runs already.
 
-The recipe of a start, read downwards. Imports stand where they are used: the guard is forked before anything heavy.
+The recipe of a start, read downwards. Imports stand where they are used, for `--help` must not pay for them.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from launcher.engines.guard import fork_guard
-
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
@@ -21,19 +19,17 @@ if TYPE_CHECKING:
     from launcher.errors import LauncherError
     from launcher.orchestrator.events import Outcome
     from launcher.plan.model import Plan
-    from launcher.runtime import Runtime
+    from launcher.runtime import Runtime, Show
 
 
 def start(args: Namespace) -> int:
     """Start what was asked for; the exit status."""
-    guard = fork_guard()  # what it shares with us now stays shared
     from launcher.cli.target import start_target  # noqa: PLC0415
     from launcher.control.running import Lock  # noqa: PLC0415
 
     target = start_target(args)
     lock = Lock(target.folder)
     if not lock.acquire(target.profile):
-        guard.dismiss()
         from launcher.cli.join import join  # noqa: PLC0415
 
         return join(target, args)
