@@ -13,6 +13,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("cli",),
     ("runtime",),
+    ("world",),
     ("control",),
     ("engines",),
     ("probes",),
