@@ -248,7 +248,10 @@ class PortsExhausted(PlanError):
 class ImpossibleGate(PlanError):
     code = 2007
     title = "a gate that can never open"
-    cause = "The condition asks of the dependency what it never becomes: `completed` of a service, `healthy` without a health check."
+    cause = (
+        "The condition asks of the dependency what it never becomes: `completed` of a service, "
+        "`healthy` without a health check."
+    )
     general_remedy = "Use a condition the dependency can meet, or give it a health check."
 
 
@@ -347,6 +350,13 @@ class WaitTimeout(HealthError):
     title = "wait timed out"
     cause = "The services waited for were not ready within the time given."
     general_remedy = "`launcher status` shows what is missing, `launcher why NAME` its reason."
+
+
+class NotifySocketUnavailable(HealthError):
+    code = 4003
+    title = "notify socket cannot be bound"
+    cause = "The socket on which a service with `health.notify` says READY=1 could not be made."
+    general_remedy = "Make room or correct the permissions of the run folder, or choose another one with --run-dir."
 
 
 # 5xxx: engines -------------------------------------------------------------------------------------------------
