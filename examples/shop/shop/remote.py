@@ -1,6 +1,6 @@
 """Calls between the shop's services: JSON over HTTP.
 
-On `http.client`: it is imported in 25 ms, where a client library takes a quarter of a second of every start.
+On `http.client`, which Starlette has imported anyway; httpx would add 0.2 s to every start.
 """
 
 from __future__ import annotations
