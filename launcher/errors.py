@@ -196,6 +196,20 @@ class NoProject(ProfileError):
     general_remedy = "Go to the project, name it with -C DIR, or write profiles/dev.toml."
 
 
+class UserUnusable(ProfileError):
+    code = 1017
+    title = "user cannot be used"
+    cause = "The `user` of a service does not exist here, or the launcher may not become that user."
+    general_remedy = "Correct the name, take `user` out, or run the launcher as root."
+
+
+class InterpreterMissing(ProfileError):
+    code = 1018
+    title = "interpreter missing"
+    cause = "The `python` that is to serve an `app` does not exist or cannot be executed."
+    general_remedy = "Make the environment (`python3 -m venv .venv`), or correct `python`, relative to the project."
+
+
 # 2xxx: the plan and its services -------------------------------------------------------------------------------
 
 
@@ -248,7 +262,10 @@ class PortsExhausted(PlanError):
 class ImpossibleGate(PlanError):
     code = 2007
     title = "a gate that can never open"
-    cause = "The condition asks of the dependency what it never becomes: `completed` of a service, `healthy` without a health check."
+    cause = (
+        "The condition asks of the dependency what it never becomes: `completed` of a service, "
+        "`healthy` without a health check."
+    )
     general_remedy = "Use a condition the dependency can meet, or give it a health check."
 
 
@@ -347,6 +364,13 @@ class WaitTimeout(HealthError):
     title = "wait timed out"
     cause = "The services waited for were not ready within the time given."
     general_remedy = "`launcher status` shows what is missing, `launcher why NAME` its reason."
+
+
+class NotifySocketUnavailable(HealthError):
+    code = 4003
+    title = "notify socket cannot be bound"
+    cause = "The socket on which a service with `health.notify` says READY=1 could not be made."
+    general_remedy = "Make room or correct the permissions of the run folder, or choose another one with --run-dir."
 
 
 # 5xxx: engines -------------------------------------------------------------------------------------------------

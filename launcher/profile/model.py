@@ -42,6 +42,9 @@ def says(text: str, *, unit: str = "", **limits: Any) -> Meta:
 Seconds = Annotated[float, Meta(ge=0, extra={"unit": "s", "duration": True})]
 
 
+#: Bytes. In TOML a number, or "512MB": `profile/sizes` reads it.
+Size = Annotated[int, Meta(gt=0, extra={"unit": "bytes", "size": True})]
+
 #: msgspec takes a limit on a number only, not on a union with one.
 Positive = Annotated[int, Meta(ge=1)]
 
@@ -111,7 +114,7 @@ class Dependency(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     condition: Annotated[
         Condition | None,
         says(
-            "What the dependency must have reached: `started`, `healthy`, `completed` (success) or `exited` (any code). "
+            "What the dependency must have reached: `started`, `healthy`, `completed` (success), `exited` (any code). "
             "Default: `completed` for a task, `healthy` where it has a health check or is an `app`, else `started`."
         ),
     ] = None
@@ -137,9 +140,7 @@ class Health(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = None
     exec: Annotated[
         str | list[str] | None,
-        says(
-            "A command, run as the service would run it; healthy when it exits with 0. A list is run without a shell."
-        ),
+        says("A command, run as the service would be; healthy when it exits with 0. A list is run without a shell."),
     ] = None
     log: Annotated[str | None, says("A regular expression; ready from the first line of output that it finds.")] = None
     notify: Annotated[bool, says("`true`: ready when the service sends sd_notify's `READY=1` to $NOTIFY_SOCKET.")] = (
@@ -192,10 +193,7 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a service's processes may use."""
 
     open_files: Annotated[Positive | None, says("Open file descriptors of each process (RLIMIT_NOFILE).")] = None
-    memory: Annotated[
-        str | int | None,
-        says("Data memory of each process (RLIMIT_DATA): bytes, or '512MB', '2GB'.", unit="bytes"),
-    ] = None
+    memory: Annotated[Size | None, says('Data memory of each process (RLIMIT_DATA): bytes, or "512MB", "2GB".')] = None
 
 
 class Defaults(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -232,7 +230,10 @@ class Defaults(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         says('What this service needs: ["db"], {db = "healthy"}, or a table with condition, required, on_loss.'),
     ] = field(default_factory=dict)
     health: Annotated[Health | None, says("How to tell that the service is ready.")] = None
-    ready_timeout: Annotated[Seconds, says("How long it may take to become ready; the gate's deadline.")] = 60.0
+    ready_timeout: Annotated[
+        Seconds | None,
+        says("How long it may take to become ready; the gate's deadline. Default: 60 s; a task has none."),
+    ] = None
     restart: Annotated[Restart, says("When it is started again, and when no more.")] = field(default_factory=Restart)
     stop: Annotated[Stop, says("How it is asked to end.")] = field(default_factory=Stop)
     success_exit_codes: Annotated[list[int], says("Exit codes that count as success.")] = field(

@@ -1,0 +1,144 @@
+"""What people ask for: start, stop, restart, wait, and the end of everything.
+
+Each function changes what is wanted of instances and opens the errand that will answer. Who is moved when is decided
+by the stage as gates open. The module knows no queue and no process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from launcher.errors import CommandRefused
+from launcher.orchestrator import gates
+from launcher.orchestrator.errands import Down, StartUp, Wait
+from launcher.orchestrator.events import RestartAsked, StartAsked, StopAsked, WaitAsked
+from launcher.orchestrator.life import Life, Wish
+from launcher.orchestrator.lifecycle import RUNS, Phase, Trigger, move
+from launcher.orchestrator.restart import Tally
+from launcher.orchestrator.rollback import StepKind
+from launcher.orchestrator.snapshot import Reason
+from launcher.orchestrator.stage import Stage
+from launcher.profile.model import OnLoss
+
+#: What a start leaves alone in a dependency: it runs, or is on its way.
+_UNDER_WAY = RUNS | {Phase.WAITING, Phase.BACKOFF}
+
+
+def obey(stage: Stage, command: StartAsked | StopAsked | RestartAsked | WaitAsked) -> None:
+    """Carry out a command, or open the errand that will; a LauncherError refuses it."""
+    stage.begun = True
+    match command:
+        case StartAsked():
+            _start(stage, command)
+        case StopAsked():
+            _stop(stage, command)
+        case RestartAsked():
+            _restart(stage, command)
+        case WaitAsked():
+            lives = stage.board.named(command.services)
+            wanted = lives if command.services else [life for life in lives if life.wanted]
+            stage.errands.append(Wait(wanted, command.reply))
+    stage.stirred = True
+
+
+def end(stage: Stage, status: int, why: str) -> None:
+    """Stop everything in reverse order; the launcher then ends with `status`. The first call decides."""
+    if stage.ending is None:
+        stage.ending = status
+    for life in stage.board.lives.values():
+        if life.phase not in {Phase.PENDING, Phase.COMPLETED, Phase.FAILED, Phase.SKIPPED, Phase.STOPPED}:
+            stage.lower(life, why)
+
+
+def roll_back(stage: Stage, start_up: StartUp, culprit: Life) -> None:
+    """Undo what a start-up did, because a required instance is lost."""
+    steps = start_up.roll_back(culprit)
+    why = f"start-up rolled back, because {culprit.label} {culprit.phase.value}"
+    if steps and stage.ending is None:
+        stage.note(f"{culprit.label} {culprit.phase.value}: rolling back", warning=True)
+    for life in start_up.targets:
+        if life.phase in {Phase.WAITING, Phase.BACKOFF} and not life.proved:
+            stage.lower(life, why)
+    for step in steps:
+        life = stage.board.lives[step.instance]
+        if step.kind is StepKind.STOP and (life.is_alive or life.phase in _UNDER_WAY):
+            stage.lower(life, why)
+
+
+def _start(stage: Stage, asked: StartAsked) -> None:
+    named = stage.board.named(asked.services)
+    targets = stage.board.with_dependencies(named)
+    start_up = StartUp(targets, asked.reply)
+    stage.errands.append(start_up)
+    answers: list[str] = []
+    for life in targets:
+        explicit = asked.named and life in named
+        if _is_left_alone(life, explicit=explicit):
+            life.wish = Wish.UP
+            entry = move(life.phase, Trigger.START)
+            answer = "has completed already" if life.phase is Phase.COMPLETED else entry.answer if entry else ""
+        else:
+            life.wish, life.by = Wish.UP, asked.by
+            life.wanted_generation = life.generation
+            life.tally = Tally()
+            answer = stage.fire(life, Trigger.START, Reason(text=asked.by))
+        if explicit:
+            answers.append(f"{life.label} {answer}")
+    start_up.answers = tuple(answers)
+
+
+def _is_left_alone(life: Life, *, explicit: bool) -> bool:
+    if life.phase in RUNS:
+        return True
+    return not explicit and life.phase in {*_UNDER_WAY, Phase.COMPLETED}
+
+
+def _stop(stage: Stage, asked: StopAsked) -> None:
+    if not asked.services:
+        lives = [life for life in stage.board.lives.values() if life.is_alive or life.phase in _UNDER_WAY]
+        stage.errands.append(Down(lives, asked.reply))
+        end(stage, 0, asked.by)
+        return
+    lives = stage.board.named(asked.services)
+    followers = _followers(stage, lives, {OnLoss.STOP})
+    answers = [f"{life.label} {stage.lower(life, asked.by)}" for life in lives]
+    for life in followers:
+        if life.is_alive or life.phase in _UNDER_WAY:
+            stage.lower(life, f"{asked.by}, for what it depends on stops")
+    stage.errands.append(Down([*lives, *followers], asked.reply, answers))
+
+
+def _restart(stage: Stage, asked: RestartAsked) -> None:
+    lives = stage.board.named(asked.services)
+    if not asked.force:
+        for life in lives:
+            gate = stage.gate_of(life)
+            if life.is_alive and isinstance(gate, gates.Never):
+                raise CommandRefused(
+                    f"{life.label} is not restarted: {gate.text}, so it could not start again",
+                    remedy=f"Start {', '.join(gate.causes)} first, or use --force.",
+                )
+    followers = [life for life in _followers(stage, lives, {OnLoss.RESTART}) if life.phase in RUNS and life.wanted]
+    for life in lives:
+        life.tally = Tally()
+        stage.bounce(life, asked.by)
+    for life in followers:
+        stage.bounce(life, f"{asked.by}, for what it depends on restarts")
+    concerned = [*lives, *followers]
+    stage.errands.append(Wait(concerned, asked.reply, after={life.name: life.generation for life in concerned}))
+
+
+def _followers(stage: Stage, lives: Sequence[Life], kinds: set[OnLoss]) -> list[Life]:
+    """The dependents, over any number of such edges, that do the same."""
+    seen = {life.name for life in lives}
+    found: list[Life] = []
+    ahead = [life.instance.service for life in lives]
+    while ahead:
+        for edge in stage.board.edges_to[ahead.pop()]:
+            if edge.on_loss in kinds:
+                fresh = [life for life in stage.board.of(edge.dependent) if life.name not in seen]
+                seen.update(life.name for life in fresh)
+                found.extend(fresh)
+                if fresh:
+                    ahead.append(edge.dependent)
+    return found

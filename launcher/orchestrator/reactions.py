@@ -1,0 +1,221 @@
+"""What follows from what happened to an instance: a process began or ended, a check was made, a timer ran out.
+
+`react` takes one fact about one instance; each function classifies one kind of fact into a trigger, and the table
+moves the instance.
+The module knows no queue and no commands under way.
+"""
+
+from __future__ import annotations
+
+from launcher.errors import LauncherError
+from launcher.orchestrator import commands, restart
+from launcher.orchestrator.effects import Do
+from launcher.orchestrator.events import (
+    Elapsed,
+    Exited,
+    Lingered,
+    Probed,
+    Spawned,
+    SpawnRefused,
+    TimerKind,
+    Verdict,
+)
+from launcher.orchestrator.life import Life, Wish
+from launcher.orchestrator.lifecycle import RUNS, STOPS, Phase, Trigger
+from launcher.orchestrator.snapshot import Health, Reason
+from launcher.orchestrator.stage import Stage
+from launcher.profile.model import OnExit, OnFailure
+
+#: The signals people meet, by number as every Unix that matters has them; others are named by their number.
+SIGNALS = {1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 6: "SIGABRT", 8: "SIGFPE", 9: "SIGKILL"}
+SIGNALS |= {11: "SIGSEGV", 13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM"}
+
+
+def describe_exit(code: int) -> str:
+    """An exit code for people; minus a signal's number means that the signal ended it."""
+    if code >= 0:
+        return f"exited with code {code}"
+    return f"killed by {SIGNALS.get(-code, f'signal {-code}')}"
+
+
+def react(stage: Stage, life: Life, event: Spawned | SpawnRefused | Exited | Lingered | Probed | Elapsed) -> None:
+    """Let an instance react to what happened to its latest start."""
+    match event:
+        case Spawned():
+            spawned(stage, life, event.pid)
+        case SpawnRefused():
+            refused(stage, life, event.error)
+        case Exited():
+            exited(stage, life, event.code)
+        case Lingered():
+            lingered(stage, life, event.code, event.count)
+        case Probed():
+            probed(stage, life, event.verdict)
+        case Elapsed():
+            elapsed(stage, life, event.timer)
+
+
+def adopted(stage: Stage, life: Life, generation: int, pid: int, since: float) -> None:
+    """A process of an earlier launcher runs."""
+    life.generation = generation
+    life.wanted_generation = generation - 1
+    life.pid, life.started_wall, life.launched = pid, since, stage.clock.now()
+    life.wish = Wish.UP
+    stage.begun = True
+    stage.fire(life, Trigger.ADOPTED, Reason(text="ran already"))
+    if life.check is None:
+        _passed(stage, life, "runs")
+
+
+def spawned(stage: Stage, life: Life, pid: int) -> None:
+    """The process exists; without a check, that is all there is to ask."""
+    life.pid = pid
+    stage.changed(life, life.phase)
+    if life.check is None and not life.service.is_task and life.phase is Phase.STARTING:
+        _passed(stage, life, "started")
+    else:
+        for dependent in stage.board.dependents(life.instance.service):
+            stage.unsettle(dependent)  # it may wait for `started` only
+
+
+def refused(stage: Stage, life: Life, error: LauncherError) -> None:
+    """There is no process, and will be none of this generation."""
+    if life.phase in STOPS:
+        _gone(stage, life, "it had not started yet")
+    else:
+        _judge(stage, life, well=False, text=f"E{error.code} {error.sentence}")
+
+
+def exited(stage: Stage, life: Life, code: int) -> None:
+    """The process and its descendants are gone."""
+    life.exit_code = code
+    text = describe_exit(code)
+    if life.phase in {Phase.STOPPING, Phase.REPLACING} or (life.phase in RUNS and not life.wanted):
+        _gone(stage, life, text)
+    elif life.phase is Phase.ABORTING and not life.proved:
+        stage.fire(life, Trigger.GIVE_UP, life.reason)
+        failed_for_good(stage, life)
+    elif life.phase is Phase.ABORTING:
+        _judge(stage, life, well=False, text=life.reason.text)
+    else:
+        _judge(stage, life, well=code in life.service.success_exit_codes, text=text)
+
+
+def lingered(stage: Stage, life: Life, code: int, count: int) -> None:
+    """The process has ended, its descendants not yet: they have `grace` to do so."""
+    noun = "process" if count == 1 else "processes"
+    stage.note(f"{life.label} ended ({describe_exit(code)}) but left {count} {noun}: ending them", instance=life.name)
+    if life.phase not in STOPS:
+        stage.arm(life, TimerKind.GRACE)
+
+
+def probed(stage: Stage, life: Life, verdict: Verdict) -> None:
+    """A check was made. Failures count once it has been ready, and not within `start_period` of its start."""
+    if life.phase not in RUNS or life.check is None:
+        return
+    forgiven = life.phase is Phase.STARTING or stage.clock.now() - life.launched < life.check.start_period
+    life.failures = 0 if verdict.ok or forgiven else life.failures + 1
+    life.health = Health(ok=verdict.ok, answer=verdict.answer, at=stage.clock.wall(), failures=life.failures)
+    if verdict.ok and life.phase is not Phase.READY:
+        _passed(stage, life, verdict.answer)
+    elif life.phase is Phase.READY and life.failures >= life.check.retries:
+        _fell(stage, life, verdict.answer, life.check.on_failure)
+
+
+def elapsed(stage: Stage, life: Life, kind: TimerKind) -> None:
+    """A timer ran out that meant something in the phase that the instance is in."""
+    match kind:
+        case TimerKind.READY:
+            _deadline(stage, life)
+        case TimerKind.GRACE:
+            _grace_over(stage, life)
+        case TimerKind.BACKOFF:
+            stage.fire(life, Trigger.BACKOFF_OVER, life.reason)
+        case TimerKind.COOLDOWN:
+            life.tally = restart.tried(life.tally)
+            stage.fire(life, Trigger.COOLDOWN_OVER, Reason(text="trial start after the cooldown"))
+        case TimerKind.STABLE:
+            life.tally = restart.steadied(life.tally)
+        case TimerKind.OUTLIVE:
+            stage.stirred = True
+
+
+def failed_for_good(stage: Stage, life: Life) -> None:
+    """Nothing is left to try: where the service is critical, everything stops."""
+    if life.service.critical:
+        stage.note(f"{life.label} is critical and has failed: stopping everything", warning=True)
+        commands.end(stage, status_of(life), f"{life.label}, which is critical, has failed")
+
+
+def status_of(life: Life) -> int:
+    """The exit status that an instance's end gives the launcher: its own code, and never 0 for a failure."""
+    code = life.exit_code
+    return code or 1
+
+
+def _passed(stage: Stage, life: Life, text: str) -> None:
+    fresh = life.phase is Phase.STARTING
+    life.ready_at = stage.clock.now()
+    life.ready_generation = life.generation
+    life.failures = 0
+    stage.fire(life, Trigger.PASSED, Reason(text=text))
+    if fresh:
+        stage.follow_restart(life)
+
+
+def _fell(stage: Stage, life: Life, answer: str, action: OnFailure) -> None:
+    times = f"{life.failures} checks in a row have failed" if life.failures > 1 else "a check has failed"
+    stage.fire(life, Trigger.FELL, Reason(text=f"{times}: {answer}"))
+    if action is OnFailure.RESTART and life.wanted:
+        stage.bounce(life, f"unhealthy: {answer}")
+    elif action is OnFailure.STOP and life.wanted:
+        stage.lower(life, f"unhealthy: {answer}")
+
+
+def _gone(stage: Stage, life: Life, text: str) -> None:
+    bounced = life.wish is Wish.BOUNCE
+    stage.fire(life, Trigger.GONE, Reason(text=f"{life.by}; {text}" if life.by else text))
+    if bounced:  # it ended while it waited for its turn
+        stage.bounce(life, life.by)
+
+
+def _judge(stage: Stage, life: Life, *, well: bool, text: str) -> None:
+    """Let the restart rule say what follows an end that nobody asked for."""
+    rule = life.service.restart
+    life.tally, decision = restart.ended(life.tally, rule, well=well, now=stage.clock.now(), chance=stage.chance())
+    match decision:
+        case restart.Done():
+            stage.fire(life, Trigger.DONE, Reason(text=text))
+        case restart.Retry(delay):
+            life.restarts += 1
+            stage.fire(life, Trigger.RETRY, Reason(text=f"{text}; starts again in {delay:.2g} s"), after=delay)
+        case restart.Break(cooldown, first, failures):
+            trial = "no trial start" if cooldown is None else f"one trial start in {cooldown:g} s"
+            circuit = f"circuit open after {failures} failures within {rule.window:g} s, {trial}"
+            stage.fire(life, Trigger.BREAK, Reason(text=f"{text}; {circuit}"), after=cooldown)
+            if first or cooldown is None:
+                failed_for_good(stage, life)
+        case restart.GiveUp():
+            stage.fire(life, Trigger.GIVE_UP, Reason(text=text))
+            failed_for_good(stage, life)
+    if stage.plan.on_exit is OnExit.STOP and life.phase in {Phase.COMPLETED, Phase.FAILED}:
+        code = life.exit_code
+        commands.end(stage, 1 if code is None else code, f"{life.label} ended")
+
+
+def _deadline(stage: Stage, life: Life) -> None:
+    if life.proved and life.phase is not Phase.STARTING:
+        return  # it has been ready before: its restart waits without limit
+    answer = f"; the last check: {life.health.answer}" if life.health is not None and not life.health.ok else ""
+    text = f"not ready within {life.ready_timeout:g} s{answer}"
+    stage.fire(life, Trigger.DEADLINE, Reason(text=text))
+    if life.phase is Phase.FAILED:
+        failed_for_good(stage, life)
+
+
+def _grace_over(stage: Stage, life: Life) -> None:
+    stage.note(f"sending SIGKILL to {life.label} (pid {life.pid})", instance=life.name, warning=True)
+    if life.phase in STOPS:
+        stage.fire(life, Trigger.GRACE_OVER, life.reason)
+    else:  # it ended by itself, and its descendants outlive it
+        stage.perform(life, Do.KILL)

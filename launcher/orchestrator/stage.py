@@ -1,0 +1,300 @@
+"""The stage: where transitions are carried out.
+
+`fire` moves an instance and performs the effects; `settle_one` looks whether an instance that a change concerns may
+start or be stopped now.
+
+It knows engines, probers and clocks as protocols, and nothing of what happened or was asked for: that is
+`reactions` and `commands`. Only the loop's thread may touch it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from launcher.errors import LauncherError
+from launcher.orchestrator import gates
+from launcher.orchestrator.board import Board
+from launcher.orchestrator.effects import Arm, Do, Effect
+from launcher.orchestrator.errands import OUTLIVE, Errand, StartUp
+from launcher.orchestrator.events import Post, SpawnRefused, TimerKind
+from launcher.orchestrator.launches import build_launch, health_of
+from launcher.orchestrator.life import Life, Wish
+from launcher.orchestrator.lifecycle import RUNS, TIMERS, Phase, Trigger, move
+from launcher.orchestrator.protocols import Clock, Engine, Observer, Prober, Run, Stop, StopLevel, Watch, World
+from launcher.orchestrator.rollback import Step, StepKind
+from launcher.orchestrator.snapshot import Changed, Noted, Reason
+from launcher.orchestrator.timers import Timers
+from launcher.plan.model import Plan
+from launcher.plan.resolve import addresses, resolve
+from launcher.profile.model import EngineName, OnLoss
+
+NO_TIMERS: frozenset[TimerKind] = frozenset()
+
+
+class Stage:
+    """The board, the timers and the commands under way, and the one function that moves an instance."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        engines: Mapping[EngineName, Engine],
+        prober: Prober,
+        clock: Clock,
+        world: World,
+        chance: Callable[[], float],
+        post: Post,
+        pid: int,
+    ) -> None:
+        self.plan = plan
+        self.engines = engines
+        self.prober = prober
+        self.clock = clock
+        self.chance = chance
+        self.board = Board(plan, pid=pid, now_wall=clock.wall())
+        self.timers = Timers()
+        self.errands: list[Errand] = []
+        #: The exit status, once the end has been decided; None: the launcher goes on.
+        self.ending: int | None = None
+        #: Whether something has changed since the errands were last looked at.
+        self.stirred = False
+        #: Whether anything was ever asked for.
+        self.begun = False
+        self._world = world
+        self._post = post
+        self._observers: tuple[Observer, ...] = ()
+        self._unsettled: dict[str, Life] = {}
+
+    # Telling ----------------------------------------------------------------------------------------------------
+
+    def subscribe(self, observer: Observer) -> None:
+        """Call `observer` after every transition."""
+        self._observers = (*self._observers, observer)
+
+    def note(self, text: str, *, instance: str = "", warning: bool = False) -> None:
+        """Say something that is no change of state."""
+        self._tell(Noted(text=text, instance=instance, warning=warning))
+
+    def changed(self, life: Life, before: Phase) -> None:
+        """Tell that an instance moved, or that what is known of it did."""
+        self.stirred = True
+        self._tell(
+            Changed(
+                instance=life.name,
+                service=life.instance.service,
+                label=life.label,
+                generation=life.generation,
+                before=before.state,
+                state=life.phase.state,
+                reason=life.reason,
+                at=self.clock.wall(),
+                pid=life.pid,
+                exit_code=life.exit_code,
+            )
+        )
+
+    def _tell(self, news: Changed | Noted) -> None:
+        for observer in self._observers:
+            observer(news)
+
+    # Moving -----------------------------------------------------------------------------------------------------
+
+    def fire(self, life: Life, trigger: Trigger, reason: Reason, *, after: float | None = None) -> str:
+        """Move an instance as the table says and perform the effects; the table's answer, if it was a command.
+
+        `after`: how long the timer runs that the move arms (back-off, cooldown); None: a cooldown without end.
+        """
+        entry = move(life.phase, trigger)
+        if entry is None:
+            return ""
+        before, life.phase = life.phase, entry.phase
+        moved = entry.phase is not before
+        if moved:
+            life.reason = reason
+            life.since_wall = self.clock.wall()
+            life.waits_for = ()
+            self.timers.keep_only(life.name, TIMERS.get(entry.phase, NO_TIMERS))
+        for effect in entry.effects:
+            self.perform(life, effect, after)
+        if moved:
+            pid = life.pid
+            if not life.is_alive:
+                life.pid = None
+            self.changed(life, before)
+            self._concern(life)
+            if pid is not None or before in RUNS:
+                self._act_on_loss(life)
+        return entry.answer
+
+    def perform(self, life: Life, effect: Effect, after: float | None = None) -> None:
+        """Do what a move asks for."""
+        run = Run(life.name, life.generation)
+        engine = self.engines[life.instance.engine]
+        match effect:
+            case Do.LAUNCH:
+                self._launch(life, engine)
+            case Do.WATCH:
+                self._watch_adopted(life, run)
+            case Do.UNWATCH:
+                if life.check is not None:
+                    self.prober.unwatch(run)
+            case Do.ASK:
+                how = life.service.stop
+                command = resolve(how.command, addresses(self.plan), None) if how.command else ""
+                engine.stop(run, Stop(level=StopLevel.SIGNAL, signal=how.signal, command=command))
+            case Do.KILL:
+                engine.stop(run, Stop(level=StopLevel.KILL))
+            case Do.RELEASE:
+                engine.release(life.name)
+            case Arm(kind):
+                self.arm(life, kind, after)
+
+    def arm(self, life: Life, kind: TimerKind, after: float | None = None) -> None:
+        """Start a timer of an instance, for as long as its service says, or `after` seconds."""
+        match kind:
+            case TimerKind.GRACE:
+                after = life.service.stop.grace
+            case TimerKind.STABLE:
+                after = life.service.restart.stable
+            case TimerKind.OUTLIVE:
+                after = OUTLIVE if life.check is None else None
+            case TimerKind.READY:
+                # It spans the restarts of one start-up: armed by the first start, it runs on.
+                after = None if self.timers.is_armed(life.name, kind) else life.ready_timeout
+        if after is not None:
+            self.timers.arm(life.name, kind, self.clock.now() + after)
+
+    def _launch(self, life: Life, engine: Engine) -> None:
+        life.generation += 1
+        life.exit_code = life.health = None
+        life.failures = 0
+        life.launched, life.started_wall = self.clock.now(), self.clock.wall()
+        life.check = health_of(life.service)
+        for errand in self.errands:
+            if isinstance(errand, StartUp) and life in errand.targets:
+                errand.took(Step(StepKind.START, life.name), life)
+        run = Run(life.name, life.generation)
+        try:
+            env = self.prober.prepare(run, life.check) if life.check else {}
+            prepared = build_launch(self.plan, life.name, life.generation, world=self._world, probe_env=env)
+        except LauncherError as error:
+            self._post(SpawnRefused(life.name, life.generation, error))
+            return
+        launch = prepared.launch
+        if prepared.health is not None:
+            port = life.instance.port
+            self.prober.watch(
+                Watch(run=run, health=prepared.health, port=port, directory=launch.directory, env=launch.env)
+            )
+        engine.start(launch)
+
+    def _watch_adopted(self, life: Life, run: Run) -> None:
+        life.check = health_of(life.service)
+        prepared = build_launch(self.plan, life.name, life.generation, world=self._world, probe_env={})
+        if prepared.health is not None:
+            launch, port = prepared.launch, life.instance.port
+            self.prober.watch(
+                Watch(run=run, health=prepared.health, port=port, directory=launch.directory, env=launch.env)
+            )
+
+    # Settling ---------------------------------------------------------------------------------------------------
+
+    @property
+    def is_settled(self) -> bool:
+        return not self._unsettled
+
+    def unsettle(self, life: Life) -> None:
+        """Look at this instance again when its turn comes."""
+        self._unsettled[life.name] = life
+
+    def settle_one(self) -> bool:
+        """Look at one instance that a change concerns; False: there is none."""
+        if not self._unsettled:
+            return False
+        name = next(iter(self._unsettled))
+        self._settle(self._unsettled.pop(name))
+        return True
+
+    def gate_of(self, life: Life) -> gates.Gate:
+        """How the gates of an instance stand now."""
+        return gates.may_start(self.board.edges_from[life.instance.service], self.board.of)
+
+    def _settle(self, life: Life) -> None:
+        if life.phase in RUNS and not life.wanted:
+            if gates.may_stop(self.board.dependents(life.instance.service)):
+                self._take_down(life)
+        elif life.phase is Phase.WAITING:
+            match self.gate_of(life):
+                case gates.Open():
+                    self.fire(life, Trigger.GATES_OPEN, life.reason)
+                case gates.Closed(waits_for, causes):
+                    if waits_for != life.waits_for:
+                        life.waits_for = waits_for
+                        life.reason = Reason(text=f"waits for {', '.join(waits_for)}", causes=causes)
+                        self.changed(life, life.phase)
+                case gates.Never(text, causes):
+                    trigger = Trigger.GATE_LOST if life.launched_yet else Trigger.GATE_SHUT
+                    self.fire(life, trigger, Reason(text=text, causes=causes))
+
+    def _take_down(self, life: Life) -> None:
+        if life.wish is Wish.DOWN:
+            self.fire(life, Trigger.STOP, Reason(text=life.by))
+            return
+        life.wish = Wish.UP
+        life.wanted_generation = life.generation
+        self.fire(life, Trigger.RESTART, Reason(text=life.by))
+
+    def _concern(self, life: Life) -> None:
+        """A move concerns the instance itself, who waits for it, and what may now be stopped because it is down."""
+        self.unsettle(life)
+        for dependent in self.board.dependents(life.instance.service):
+            if dependent.phase is Phase.WAITING:
+                self.unsettle(dependent)
+        if not life.is_alive:
+            for edge in self.board.edges_from[life.instance.service]:
+                for dependency in self.board.of(edge.dependency):
+                    if dependency.phase in RUNS and not dependency.wanted:
+                        self.unsettle(dependency)
+
+    # Losing a dependency ----------------------------------------------------------------------------------------
+
+    def lower(self, life: Life, by: str) -> str:
+        """Want an instance down; what is alive goes when its dependents have gone. The answer for a command."""
+        life.wish, life.by = Wish.DOWN, by
+        if life.phase in RUNS:
+            self.unsettle(life)
+            return "stops"
+        return self.fire(life, Trigger.STOP, Reason(text=by))
+
+    def bounce(self, life: Life, by: str) -> str:
+        """Want an instance down and then up again. The answer for a command."""
+        life.by = by
+        if life.phase in RUNS:
+            life.wish = Wish.BOUNCE
+            self.unsettle(life)
+            return "restarts"
+        life.wish = Wish.UP
+        life.wanted_generation = life.generation
+        return self.fire(life, Trigger.RESTART, Reason(text=by))
+
+    def _act_on_loss(self, life: Life) -> None:
+        """Let dependents react, once, to a dependency that has left ready for good."""
+        if life.phase not in {Phase.UNHEALTHY, Phase.FAILED, Phase.STOPPED}:
+            return
+        text = f"{life.label} {'is' if life.phase is not Phase.FAILED else 'has'} {life.phase.value}"
+        for edge in self.board.edges_to[life.instance.service]:
+            for dependent in self.board.of(edge.dependent):
+                if not dependent.wanted:
+                    continue
+                if edge.on_loss is OnLoss.STOP and dependent.phase not in {Phase.PENDING, Phase.COMPLETED}:
+                    self.lower(dependent, text)
+                elif edge.on_loss is OnLoss.RESTART and dependent.phase in RUNS:
+                    self.bounce(dependent, text)
+
+    def follow_restart(self, life: Life) -> None:
+        """A new generation is ready: `restart` edges follow it, where the dependent is older than it."""
+        for edge in self.board.edges_to[life.instance.service]:
+            if edge.on_loss is OnLoss.RESTART:
+                for dependent in self.board.of(edge.dependent):
+                    if dependent.wanted and dependent.phase in RUNS and dependent.launched < life.launched:
+                        self.bounce(dependent, f"{life.label} was restarted")

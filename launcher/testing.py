@@ -1,0 +1,287 @@
+"""For tests, ours and yours: a fake engine, clock, prober and world, and a player for the real loop.
+
+    rehearsal = Rehearsal({"db": {"command": "db", "health": {"notify": True}}, "api": {..., "depends_on": {"db": {}}}})
+    rehearsal.start()
+    rehearsal.passes("db")
+    assert rehearsal.state("api") is State.READY
+
+Everything is deterministic: time moves by `advance`, processes live and die as told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from queue import SimpleQueue
+from typing import Any
+
+import msgspec
+
+from launcher.errors import LauncherError
+from launcher.orchestrator.events import (
+    Exited,
+    Opened,
+    Outcome,
+    Post,
+    Probed,
+    RestartAsked,
+    Signalled,
+    Spawned,
+    SpawnRefused,
+    StartAsked,
+    StopAsked,
+    Verdict,
+    WaitAsked,
+)
+from launcher.orchestrator.loop import Loop
+from launcher.orchestrator.protocols import Can, Launch, Run, Sink, Stop, StopLevel, Watch
+from launcher.orchestrator.snapshot import Changed, InstanceView, Noted, State
+from launcher.orchestrator.state import Memory
+from launcher.plan.build import build
+from launcher.plan.model import Plan
+from launcher.profile.model import EngineName, Health, Kind, Policy, Profile, Service, Settings
+
+
+class FakeClock:
+    """A clock that stands still until it is told to go on. The wall clock is the other one plus a million."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+
+    def now(self) -> float:
+        return self.time
+
+    def wall(self) -> float:
+        return self.time + 1_000_000
+
+
+class FakeWorld:
+    """An empty environment, no env files, and an interpreter called python."""
+
+    def environ(self) -> Mapping[str, str]:
+        return {}
+
+    def env_file(self, path: str) -> Mapping[str, str]:  # noqa: ARG002  (the protocol's)
+        return {}
+
+    def python_for(self, named: str | None) -> str:
+        return named or "python"
+
+
+class FakeStore:
+    """Keeps the last text it was given."""
+
+    def __init__(self) -> None:
+        self.text = b""
+
+    def save(self, text: bytes) -> None:
+        self.text = text
+
+
+class FakeProber:
+    """Remembers what is watched; verdicts are posted by the test."""
+
+    def __init__(self) -> None:
+        self.watched: dict[str, int] = {}
+
+    def prepare(self, run: Run, health: Health) -> Mapping[str, str]:
+        return {"NOTIFY_SOCKET": f"/fake/{run.instance}.{run.generation}"} if health.notify else {}
+
+    def watch(self, watch: Watch) -> None:
+        self.watched[watch.run.instance] = watch.run.generation
+
+    def unwatch(self, run: Run) -> None:
+        if self.watched.get(run.instance) == run.generation:
+            del self.watched[run.instance]
+
+    def close(self) -> None:
+        self.watched.clear()
+
+
+class FakeEngine:
+    """Processes that start at once and end when they are told to, or asked to while `obedient`.
+
+    `did` lists what was asked of it: `start api.1#1`, `stop api.1#1 SIGNAL`, `release api.1`.
+    """
+
+    can = frozenset({Can.KILL, Can.SIGNAL, Can.HOLD_SOCKETS})
+
+    def __init__(self) -> None:
+        self.did: list[str] = []
+        self.running: dict[str, int] = {}
+        #: Instances that ignore being asked to end.
+        self.deaf: set[str] = set()
+        #: Instances that cannot be started, and why.
+        self.broken: dict[str, LauncherError] = {}
+        self.launches: list[Launch] = []
+        self._pids = iter(range(1000, 1_000_000))
+        self._post: Post = _nobody
+
+    def open(self, plan: Plan, post: Post, output: Sink) -> None:  # noqa: ARG002  (the protocol's)
+        self._post = post
+        post(Opened(EngineName.LOCAL))
+
+    def change(self, plan: Plan) -> None:
+        """Nothing to prepare."""
+
+    def start(self, launch: Launch) -> None:
+        name, generation = launch.instance, launch.generation
+        self.did.append(f"start {name}#{generation}")
+        self.launches.append(launch)
+        if name in self.broken:
+            self._post(SpawnRefused(name, generation, self.broken[name]))
+            return
+        self.running[name] = generation
+        self._post(Spawned(name, generation, next(self._pids)))
+
+    def stop(self, run: Run, how: Stop) -> None:
+        if self.running.get(run.instance) != run.generation:
+            return
+        self.did.append(f"stop {run.instance}#{run.generation} {how.level.name}")
+        if how.level is StopLevel.KILL:
+            self.end(run.instance, -9)
+        elif run.instance not in self.deaf:
+            self.end(run.instance, -15)
+
+    def release(self, instance: str) -> None:
+        self.did.append(f"release {instance}")
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def end(self, instance: str, code: int) -> None:
+        """Let a process end."""
+        self._post(Exited(instance, self.running.pop(instance), code))
+
+
+def _nobody(event: object) -> None:
+    raise RuntimeError(f"the engine is not open: {event}")
+
+
+def profile_of(services: Mapping[str, Mapping[str, Any]], **settings: Any) -> Profile:
+    """A Profile from plain dictionaries, with the defaults that depend on others filled in as loading does."""
+    decoded = {name: msgspec.convert({"command": name, **table}, Service) for name, table in services.items()}
+    for name, service in decoded.items():
+        if service.restart.policy is None:
+            policy = Policy.NO if service.kind is Kind.TASK else Policy.ON_FAILURE
+            restart = msgspec.structs.replace(service.restart, policy=policy)
+            decoded[name] = msgspec.structs.replace(service, restart=restart)
+    return Profile(name="test", root="/project", settings=msgspec.convert(settings, Settings), env={}, services=decoded)
+
+
+class Rehearsal:
+    """The real loop with fakes around it, and a short language to move them.
+
+    Services are named by their labels; `log` holds every transition as `api: waiting → starting`.
+    """
+
+    def __init__(
+        self, services: Mapping[str, Mapping[str, Any]], *, memory: Memory | None = None, **settings: Any
+    ) -> None:
+        self.plan = build(profile_of(services, **settings), is_free=lambda _port: True)
+        self.clock = FakeClock()
+        self.engine = FakeEngine()
+        self.prober = FakeProber()
+        self.store = FakeStore()
+        self.log: list[str] = []
+        self.notes: list[str] = []
+        self.loop = Loop(
+            self.plan,
+            inbox=SimpleQueue(),
+            engines={EngineName.LOCAL: self.engine},
+            prober=self.prober,
+            clock=self.clock,
+            world=FakeWorld(),
+            store=self.store,
+            chance=lambda: 0.0,
+            pid=1,
+            memory=memory,
+        )
+        self.loop.subscribe(self._hear)
+        self.loop.open(_Deaf())
+        self.settle()
+
+    def _hear(self, news: Changed | Noted) -> None:
+        if isinstance(news, Noted):
+            self.notes.append(news.text)
+        elif news.before is not news.state:
+            self.log.append(f"{news.label}: {news.before} → {news.state}")
+
+    def settle(self) -> None:
+        """Let the loop take everything there is to take now."""
+        while self.loop.step():
+            pass
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass; timers run out in their order."""
+        end = self.clock.time + seconds
+        while (at := self.loop.stage.timers.next_at()) is not None and at <= end:
+            self.clock.time = max(self.clock.time, at)
+            self.settle()
+        self.clock.time = end
+        self.settle()
+
+    def _ask(self, make: Callable[[Callable[[Outcome], None]], Any]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        self.loop.post(make(outcomes.append))
+        self.settle()
+        return outcomes
+
+    def start(self, *services: str) -> list[Outcome]:
+        """Ask for a start; the list gets the outcome when there is one."""
+        return self._ask(lambda reply: StartAsked(services=services, by="asked for", named=bool(services), reply=reply))
+
+    def stop(self, *services: str) -> list[Outcome]:
+        return self._ask(lambda reply: StopAsked(services=services, by="stopped by command", reply=reply))
+
+    def restart(self, *services: str, force: bool = False) -> list[Outcome]:
+        return self._ask(
+            lambda reply: RestartAsked(services=services, by="restarted by command", force=force, reply=reply)
+        )
+
+    def wait(self, *services: str) -> list[Outcome]:
+        return self._ask(lambda reply: WaitAsked(services=services, reply=reply))
+
+    def signal(self, number: int) -> None:
+        self.loop.post(Signalled(number))
+        self.settle()
+
+    def passes(self, label: str, answer: str = "HTTP 200") -> None:
+        """A check of the instance succeeds."""
+        self._probe(label, Verdict(ok=True, answer=answer))
+
+    def fails(self, label: str, answer: str = "HTTP 503") -> None:
+        """A check of the instance fails."""
+        self._probe(label, Verdict(ok=False, answer=answer))
+
+    def _probe(self, label: str, verdict: Verdict) -> None:
+        view = self.view(label)
+        self.loop.post(Probed(view.name, view.generation, verdict))
+        self.settle()
+
+    def exits(self, label: str, code: int = 1) -> None:
+        """The process of the instance ends by itself."""
+        self.engine.end(self.view(label).name, code)
+        self.settle()
+
+    def view(self, label: str) -> InstanceView:
+        (view,) = [one for one in self.loop.snapshot.instances if label in (one.label, one.name)]
+        return view
+
+    def state(self, label: str) -> State:
+        return self.view(label).state
+
+    def states(self) -> dict[str, str]:
+        return {view.label: view.state.value for view in self.loop.snapshot.instances}
+
+
+class _Deaf:
+    """A sink that takes everything and keeps nothing."""
+
+    def write(self, run: Run, data: bytes) -> bool:  # noqa: ARG002  (the protocol's)
+        return True
+
+    def end(self, run: Run) -> None:
+        """Nothing is kept."""
+
+    def on_room(self, wake: Callable[[], None]) -> None:
+        """It is never full."""
