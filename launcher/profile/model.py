@@ -115,7 +115,8 @@ class Dependency(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Condition | None,
         says(
             "What the dependency must have reached: `started`, `healthy`, `completed` (with success) or `exited` "
-            "(any code). Default: `completed` for a task, `healthy` where it has a health check or is an `app`, else `started`."
+            "(any code). Default: `completed` for a task, `healthy` where it has a health check or is an `app`, "
+            "else `started`."
         ),
     ] = None
     required: Annotated[bool, says("`false`: start all the same when the dependency is not there or has failed.")] = (
