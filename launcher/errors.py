@@ -366,6 +366,13 @@ class WaitTimeout(HealthError):
     general_remedy = "`launcher status` shows what is missing, `launcher why NAME` its reason."
 
 
+class NotifySocketUnavailable(HealthError):
+    code = 4003
+    title = "notify socket cannot be bound"
+    cause = "The socket on which a service with `health.notify` says READY=1 could not be made."
+    general_remedy = "Make room or correct the permissions of the run folder, or choose another one with --run-dir."
+
+
 # 5xxx: engines -------------------------------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ Everything is deterministic: time moves by `advance`, processes live and die as 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from queue import SimpleQueue
 from typing import Any
 
 import msgspec
@@ -185,6 +186,7 @@ class Rehearsal:
         self.notes: list[str] = []
         self.loop = Loop(
             self.plan,
+            inbox=SimpleQueue(),
             engines={EngineName.LOCAL: self.engine},
             prober=self.prober,
             clock=self.clock,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 from launcher.errors import UnknownService
 from launcher.orchestrator.life import Life
 from launcher.orchestrator.snapshot import Snapshot
 from launcher.plan.graph import closure
 from launcher.plan.model import Edge, Plan
+from launcher.plan.nearest import did_you_mean
 
 
 class Board:
@@ -73,5 +73,4 @@ class Board:
 
 def unknown_service(name: str, known: Iterable[str]) -> UnknownService:
     """The error for a name that no service has, with the nearest one that exists."""
-    near = get_close_matches(name, list(known), n=1)
-    return UnknownService(f'no service "{name}"' + (f": did you mean `{near[0]}`?" if near else ""))
+    return UnknownService(f'no service "{name}"{did_you_mean(name, known)}')

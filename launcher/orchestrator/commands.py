@@ -113,7 +113,7 @@ def _restart(stage: Stage, asked: RestartAsked) -> None:
     if not asked.force:
         for life in lives:
             gate = stage.gate_of(life)
-            if isinstance(gate, gates.Never):
+            if life.is_alive and isinstance(gate, gates.Never):
                 raise CommandRefused(
                     f"{life.label} is not restarted: {gate.text}, so it could not start again",
                     remedy=f"Start {', '.join(gate.causes)} first, or use --force.",

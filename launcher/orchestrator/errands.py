@@ -137,7 +137,7 @@ class StartUp:
             remedy=f"`launcher why {culprit.label}` and its last lines tell more; "
             "required = false lets the others go on without it.",
         )
-        self.outcome = Outcome(ok=False, status=StartRolledBack.status, error=error)
+        self.outcome = Outcome(ok=False, status=StartRolledBack.status, error=error, culprit=culprit.name)
         return self.undo_stack.undo(leaving=(culprit.name,))
 
     def look(self, now: float) -> Outcome | None:

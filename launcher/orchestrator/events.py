@@ -112,6 +112,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
     #: A line for people about each service that the command named.
     lines: tuple[str, ...] = ()
     error: LauncherError | None = None
+    #: The instance that the error is about, where it is about one.
+    culprit: str = ""
     #: The exit status a terminal command should end with.
     status: int = 0
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from launcher.orchestrator.lifecycle import ALIVE, STOPS, Phase
+from launcher.orchestrator.lifecycle import ALIVE, RUNS, STOPS, Phase
 from launcher.plan.model import Edge
 from launcher.profile.model import Condition
 
@@ -26,6 +26,8 @@ class Standing(Protocol):
     def spawned(self) -> bool: ...
     @property
     def wanted(self) -> bool: ...
+    @property
+    def doomed(self) -> bool: ...
     @property
     def has_run(self) -> bool: ...
 
@@ -75,11 +77,11 @@ def may_stop(dependents: Iterable[Standing]) -> bool:
 
 
 def _is_met(condition: Condition, one: Standing) -> bool:
+    if one.phase in RUNS and not one.wanted:
+        return False  # it is to be stopped, as soon as its dependents are down
     match condition:
         case Condition.STARTED:
-            return one.phase is Phase.COMPLETED or (
-                one.spawned and one.phase in {Phase.STARTING, Phase.READY, Phase.UNHEALTHY}
-            )
+            return one.phase is Phase.COMPLETED or (one.spawned and one.phase in RUNS)
         case Condition.HEALTHY:
             return one.phase is Phase.READY
         case Condition.COMPLETED:
@@ -88,17 +90,20 @@ def _is_met(condition: Condition, one: Standing) -> bool:
             return one.phase is Phase.COMPLETED or (one.phase is Phase.FAILED and one.has_run)
 
 
+_HOPELESS = {
+    Phase.FAILED: "has failed",
+    Phase.SKIPPED: "was skipped",
+    Phase.STOPPED: "is stopped",
+    Phase.STOPPING: "is being stopped",
+}
+
+
 def _hopeless(condition: Condition, one: Standing) -> str:
     """Why the condition will not be met without a command; empty: it may yet be."""
-    match one.phase:
-        case Phase.FAILED:
-            return "has failed"
-        case Phase.SKIPPED:
-            return "was skipped"
-        case Phase.STOPPED | Phase.STOPPING:
-            return "is stopped" if one.phase is Phase.STOPPED else "is being stopped"
-        case Phase.PENDING if not one.wanted:
-            return "is not started"
-        case Phase.COMPLETED if condition is Condition.HEALTHY:
-            return "has ended"
-    return ""
+    if one.phase in RUNS and one.doomed:
+        return _HOPELESS[Phase.STOPPING]
+    if one.phase is Phase.PENDING and not one.wanted:
+        return "is not started"
+    if one.phase is Phase.COMPLETED and condition is Condition.HEALTHY:
+        return "has ended"
+    return _HOPELESS.get(one.phase, "")

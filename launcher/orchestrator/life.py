@@ -92,6 +92,10 @@ class Life:
         return self.wish is Wish.UP
 
     @property
+    def doomed(self) -> bool:
+        return self.wish is Wish.DOWN
+
+    @property
     def has_run(self) -> bool:
         """Whether a process of the present wish has ended."""
         return self.generation > self.wanted_generation and self.exit_code is not None

@@ -45,13 +45,15 @@ Command = StartAsked | StopAsked | RestartAsked | WaitAsked
 class Loop:
     """Runs a plan. `post` may be called from any thread; everything else belongs to the thread that runs it.
 
-    `chance` gives the jitter of back-offs, numbers in [0, 1); `memory` is what an earlier launcher left.
+    Events arrive in `inbox`, which engines and probers may have been given before the loop existed. `chance` gives the
+    jitter of back-offs, numbers in [0, 1); `memory` is what an earlier launcher left.
     """
 
     def __init__(
         self,
         plan: Plan,
         *,
+        inbox: SimpleQueue[Event],
         engines: Mapping[EngineName, Engine],
         prober: Prober,
         clock: Clock,
@@ -68,12 +70,12 @@ class Loop:
             clock=clock,
             world=world,
             chance=chance,
-            post=self.post,
+            post=inbox.put,
             pid=pid,
         )
         self._clock = clock
         self._store = store
-        self._queue: SimpleQueue[Event] = SimpleQueue()
+        self._inbox = inbox
         self._unopened = set(engines)
         self._held_back: list[Command] = []
         self._rolled_back = False
@@ -85,7 +87,7 @@ class Loop:
 
     def post(self, event: Event) -> None:
         """Tell of something that happened, or ask for something; returns at once."""
-        self._queue.put(event)
+        self._inbox.put(event)
 
     def subscribe(self, observer: Observer) -> None:
         """Call `observer` after every transition, in the loop's thread."""
@@ -115,7 +117,7 @@ class Loop:
             self.stage.stirred = False
             self._unsaved = True
             self._look_at_errands()
-        if self._unsaved and self.stage.is_settled and self._queue.empty():
+        if self._unsaved and self.stage.is_settled and self._inbox.empty():
             self._save()
         return settled or event is not None
 
@@ -158,7 +160,7 @@ class Loop:
             return Elapsed(name, self.stage.board.lives[name].generation, kind)
         at = self.stage.timers.next_at()
         try:
-            return self._queue.get(block, None if at is None else max(0.0, at - now))
+            return self._inbox.get(block, None if at is None else max(0.0, at - now))
         except Empty:
             return None
 

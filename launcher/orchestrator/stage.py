@@ -25,6 +25,7 @@ from launcher.orchestrator.rollback import Step, StepKind
 from launcher.orchestrator.snapshot import Changed, Noted, Reason
 from launcher.orchestrator.timers import Timers
 from launcher.plan.model import Plan
+from launcher.plan.resolve import addresses, resolve
 from launcher.profile.model import EngineName, OnLoss
 
 NO_TIMERS: frozenset[TimerKind] = frozenset()
@@ -139,7 +140,8 @@ class Stage:
                     self.prober.unwatch(run)
             case Do.ASK:
                 how = life.service.stop
-                engine.stop(run, Stop(level=StopLevel.SIGNAL, signal=how.signal, command=how.command))
+                command = resolve(how.command, addresses(self.plan), None) if how.command else ""
+                engine.stop(run, Stop(level=StopLevel.SIGNAL, signal=how.signal, command=command))
             case Do.KILL:
                 engine.stop(run, Stop(level=StopLevel.KILL))
             case Do.RELEASE:

@@ -32,12 +32,12 @@ def cycles(nodes: Sequence[str], edges: Edges) -> list[tuple[str, ...]]:
     A circle begins with its earliest node and follows the dependencies: `("api", "db")` is api → db → api.
     """
     pairs = dict.fromkeys(edges)
-    pairs, held = _without(_depths(nodes, pairs), nodes, pairs)
-    # What only waits for a circle is in none: peel from the other end too.
-    pairs, held = _without(_depths(held, [(behind, ahead) for ahead, behind in pairs]), held, pairs)
+    free = _depths(nodes, pairs)
+    held = [node for node in nodes if node not in free]
     place = {node: index for index, node in enumerate(nodes)}
-    ahead = {node: min(names, key=place.__getitem__) for node, names in _adjacent(pairs).items()}
-    # Each node now has one way ahead, so every walk ends in a circle and no two circles meet.
+    needed = _adjacent(pair for pair in pairs if pair[0] not in free and pair[1] not in free)
+    ahead = {node: min(needed[node], key=place.__getitem__) for node in held}
+    # What is held up needs something that is, so with one way ahead of each, walks end in circles that never meet.
     found: list[tuple[str, ...]] = []
     walk: dict[str, str] = {}
     for start in held:
@@ -60,12 +60,24 @@ def circle(names: Sequence[str]) -> DependencyCycle:
 
 def needs(targets: Iterable[str], edges: Edges) -> frozenset[str]:
     """Tell the targets and all that they depend on, directly or not."""
-    return _reach(targets, _adjacent(edges))
+    return closure(targets, _adjacent(edges))
 
 
 def dependents(targets: Iterable[str], edges: Edges) -> frozenset[str]:
     """Tell the targets and all that depend on them, directly or not."""
-    return _reach(targets, _adjacent((dependency, dependent) for dependent, dependency in edges))
+    return closure(targets, _adjacent((dependency, dependent) for dependent, dependency in edges))
+
+
+def closure(targets: Iterable[str], adjacent: Mapping[str, Iterable[str]]) -> frozenset[str]:
+    """Tell the targets and all that can be reached from them."""
+    found = set(targets)
+    ahead = list(found)
+    while ahead:
+        for name in adjacent.get(ahead.pop(), ()):
+            if name not in found:
+                found.add(name)
+                ahead.append(name)
+    return frozenset(found)
 
 
 def _adjacent(edges: Edges) -> Mapping[str, list[str]]:
@@ -93,27 +105,9 @@ def _depths(nodes: Sequence[str], pairs: Iterable[tuple[str, str]]) -> dict[str,
     return depth
 
 
-def _without(
-    gone: Mapping[str, int], nodes: Sequence[str], pairs: Iterable[tuple[str, str]]
-) -> tuple[dict[tuple[str, str], None], list[str]]:
-    left = dict.fromkeys(pair for pair in pairs if pair[0] not in gone and pair[1] not in gone)
-    return left, [node for node in nodes if node not in gone]
-
-
 def _round(start: str, ahead: Mapping[str, str], place: Mapping[str, int]) -> tuple[str, ...]:
     names = [start]
     while (node := ahead[names[-1]]) != start:
         names.append(node)
     first = names.index(min(names, key=place.__getitem__))
     return tuple(names[first:] + names[:first])
-
-
-def _reach(targets: Iterable[str], adjacent: Mapping[str, list[str]]) -> frozenset[str]:
-    found = set(targets)
-    ahead = list(found)
-    while ahead:
-        for name in adjacent.get(ahead.pop(), ()):
-            if name not in found:
-                found.add(name)
-                ahead.append(name)
-    return frozenset(found)

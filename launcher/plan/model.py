@@ -60,6 +60,9 @@ class Plan(Struct, frozen=True, kw_only=True):
     instances: dict[str, Instance]
     edges: tuple[Edge, ...]
     layers: tuple[tuple[str, ...], ...]
+    #: The ports of every service of the profile that has one, by index, those not selected too: a reference to
+    #: `${services.api.url}` holds whether or not api is started along.
+    ports: dict[str, tuple[int, ...]]
 
     def instances_of(self, service: str) -> list[Instance]:
         """The instances of one service, by index."""

@@ -1,1 +1,4 @@
-"""Check services and report verdicts."""
+"""Checks of services: http, tcp, exec, log and notify probes, each of which ends in a verdict.
+
+A verdict is posted, never acted on: what failures mean is the loop's business.
+"""

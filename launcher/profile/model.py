@@ -114,9 +114,8 @@ class Dependency(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     condition: Annotated[
         Condition | None,
         says(
-            "What the dependency must have reached: `started`, `healthy`, `completed` (with success) or `exited` "
-            "(any code). Default: `completed` for a task, `healthy` where it has a health check or is an `app`, "
-            "else `started`."
+            "What the dependency must have reached: `started`, `healthy`, `completed` (success), `exited` (any code). "
+            "Default: `completed` for a task, `healthy` where it has a health check or is an `app`, else `started`."
         ),
     ] = None
     required: Annotated[bool, says("`false`: start all the same when the dependency is not there or has failed.")] = (
@@ -231,7 +230,10 @@ class Defaults(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         says('What this service needs: ["db"], {db = "healthy"}, or a table with condition, required, on_loss.'),
     ] = field(default_factory=dict)
     health: Annotated[Health | None, says("How to tell that the service is ready.")] = None
-    ready_timeout: Annotated[Seconds, says("How long it may take to become ready; the gate's deadline.")] = 60.0
+    ready_timeout: Annotated[
+        Seconds | None,
+        says("How long it may take to become ready; the gate's deadline. Default: 60 s; a task has none."),
+    ] = None
     restart: Annotated[Restart, says("When it is started again, and when no more.")] = field(default_factory=Restart)
     stop: Annotated[Stop, says("How it is asked to end.")] = field(default_factory=Stop)
     success_exit_codes: Annotated[list[int], says("Exit codes that count as success.")] = field(

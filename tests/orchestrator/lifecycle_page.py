@@ -13,7 +13,7 @@ from statemachine.contrib.diagram import MermaidGraphMachine
 from statemachine.transition_list import TransitionList
 
 from launcher.orchestrator.effects import Arm
-from launcher.orchestrator.lifecycle import TABLE, Phase, Trigger, moves
+from launcher.orchestrator.lifecycle import TABLE, Move, Phase, Trigger, moves
 
 PAGE = Path(__file__).parents[2] / "docs" / "lifecycle.md"
 COMMANDS = (Trigger.START, Trigger.STOP, Trigger.RESTART)
@@ -80,10 +80,8 @@ def picture() -> str:
     return MermaidGraphMachine(type("Picture", (StateMachine,), body)).get_mermaid()
 
 
-def effects_of(entry: object) -> str:
-    return ", ".join(
-        f"arm {effect.timer}" if isinstance(effect, Arm) else effect.value for effect in getattr(entry, "effects")
-    )
+def effects_of(entry: Move) -> str:
+    return ", ".join(f"arm {effect.timer}" if isinstance(effect, Arm) else effect.value for effect in entry.effects)
 
 
 def page() -> str:

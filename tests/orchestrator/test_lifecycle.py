@@ -66,7 +66,9 @@ def test_a_process_that_is_left_behind_is_always_asked_to_end():
 def test_only_starting_launches():
     """A launch happens on the way into `starting`, and nowhere else."""
     for phase, trigger, entry in moves():
-        assert (Do.LAUNCH in entry.effects) == (entry.phase is Phase.STARTING and phase is Phase.WAITING and trigger is Trigger.GATES_OPEN)
+        assert (Do.LAUNCH in entry.effects) == (
+            entry.phase is Phase.STARTING and phase is Phase.WAITING and trigger is Trigger.GATES_OPEN
+        )
 
 
 def test_every_timer_that_is_armed_means_something_in_the_phase_it_is_armed_for():

@@ -1,0 +1,1 @@
+"""A small shop: catalog, orders, web and worker, each a process of its own."""

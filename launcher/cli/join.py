@@ -1,0 +1,71 @@
+"""`launcher start` while it runs already: start what is missing, and follow the output.
+
+Its Ctrl-C leaves; the launcher goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from launcher.cli.target import Target
+
+
+def join(target: Target, args: Namespace) -> int:
+    """Have the running launcher start what is missing; the exit status of that start."""
+    from launcher.control import wire  # noqa: PLC0415
+    from launcher.control.client import Client  # noqa: PLC0415
+    from launcher.observe.console import Console, wants_colour  # noqa: PLC0415
+    from launcher.observe.hub import Batch  # noqa: PLC0415
+    from launcher.observe.writer import Writer  # noqa: PLC0415
+    from launcher.orchestrator.protocols import Run  # noqa: PLC0415
+
+    plan = target.plan()
+    follows = not args.detach
+    writer = Writer()
+    console = Console(
+        writer,
+        labels=[instance.label for instance in plan.instances.values()],
+        colour=wants_colour(sys.stdout.fileno(), os.environ, refused=args.no_colour),
+        prefix=not args.no_prefix,
+        quiet=frozenset((args.quiet or "").split(",")) - {""},
+        procfile=plan.procfile,
+    )
+    console.system(f"{target.profile} runs already: joining it" + (" (Ctrl-C leaves it running)" if follows else ""))
+    request = wire.Start(
+        services=target.services,
+        named=target.named,
+        follow=follows,
+        by="asked for from another terminal",
+    )
+    status = 0
+    try:
+        for answer in Client(target.folder).ask(request):
+            match answer:
+                case wire.Moved(news=news) | wire.Told(news=news):
+                    console(news)
+                case wire.Output():
+                    run = Run(answer.instance, 0)
+                    console.print(Batch(run, answer.label, answer.text.encode(), answer.at))
+                case wire.Missed(lines=lines):
+                    console.system(f"{lines} lines came too fast: see the log files")
+                case wire.Done():
+                    status = answer.status
+                    error = wire.error_of(answer)
+                    if error is not None:
+                        raise error
+                    for line in answer.lines:
+                        console.system(line)
+                case _:
+                    pass
+    except KeyboardInterrupt:
+        console.system("left; the launcher goes on (`launcher stop` ends it)")
+        status = 130
+    finally:
+        console.close()
+        writer.close(1.0)
+    return status

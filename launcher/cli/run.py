@@ -1,0 +1,151 @@
+"""`launcher start`: bring a profile up and stay with it, leave it in the background, or join one that runs already.
+
+The recipe of a start, read downwards. Imports stand where they are used, for `--help` must not pay for them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Sequence
+
+    from launcher.cli.detach import Report
+    from launcher.errors import LauncherError
+    from launcher.orchestrator.events import Outcome
+    from launcher.plan.model import Plan
+    from launcher.runtime import Runtime, Show
+
+
+def start(args: Namespace) -> int:
+    """Start what was asked for; the exit status."""
+    from launcher.cli.target import start_target  # noqa: PLC0415
+    from launcher.control.running import Lock  # noqa: PLC0415
+
+    target = start_target(args)
+    lock = Lock(target.folder)
+    if not lock.acquire(target.profile):
+        from launcher.cli.join import join  # noqa: PLC0415
+
+        return join(target, args)
+    from launcher.orchestrator.store import FileStore  # noqa: PLC0415
+
+    notes: list[str] = []
+    store = FileStore(target.folder / "state.json", notes.append)
+    memory = store.load()
+    plan = target.plan(recorded=memory.ports() if memory else {})
+    services = target.services
+    refuse_taken_ports(plan, services)
+    report: Report | None = None
+    if args.detach:
+        from launcher.cli.detach import Report, detach  # noqa: PLC0415
+
+        forked = detach(timeout=args.timeout)
+        if not isinstance(forked, Report):
+            return forked
+        report = forked
+
+    from launcher.engines.guard import fork_guard  # noqa: PLC0415
+    from launcher.runtime import Runtime  # noqa: PLC0415
+
+    runtime = Runtime(
+        plan,
+        folder=target.folder,
+        guard=fork_guard(),
+        environ=os.environ,
+        store=store,
+        memory=memory,
+        show=_show(args, plan, report),
+    )
+    for note in notes:
+        runtime.console.system(note)
+    return _run(runtime, services, named=target.named, report=report, waits=args.wait)
+
+
+def _run(runtime: Runtime, services: Sequence[str], *, named: bool, report: Report | None, waits: bool) -> int:
+    began = time.monotonic()
+    errors: list[LauncherError] = []
+
+    def settled(outcome: Outcome) -> None:
+        if outcome.ok:
+            _announce(runtime.console.system, outcome.lines, time.monotonic() - began)
+        elif outcome.error is not None and runtime.loop.stage.ending is None:
+            errors.append(outcome.error)
+            _show_last_lines(runtime, outcome.culprit)
+        if report is not None:
+            if errors:
+                _print_errors(errors, report)
+            runtime.console.close()
+            report.close(outcome.status)
+
+    def accepted() -> None:
+        if report is not None and not waits:
+            runtime.console.system(f"runs in the background as pid {os.getpid()}: see `launcher status`")
+            runtime.console.close()
+            report.close(0)
+
+    status = runtime.run(services, named=named, accepted=accepted, settled=settled)
+    if report is not None:
+        report.close(status)
+    elif errors:
+        raise errors[0]
+    return status
+
+
+def refuse_taken_ports(plan: Plan, services: Iterable[str]) -> None:
+    """A number asked for by one of `services`, or by what they need, that another process holds is an error now."""
+    from launcher.errors import PortTaken, ProblemsFound  # noqa: PLC0415
+    from launcher.plan.graph import needs  # noqa: PLC0415
+    from launcher.world import holder_of, is_free  # noqa: PLC0415
+
+    wanted = needs(services, [(edge.dependent, edge.dependency) for edge in plan.edges])
+    problems: list[LauncherError] = []
+    for instance in plan.instances.values():
+        port = instance.port
+        if instance.service not in wanted or port is None or instance.port_drawn or is_free(port):
+            continue
+        holder = holder_of(port)
+        held = f" by {holder}" if holder else ""
+        problems.append(PortTaken(f'cannot start "{instance.label}": port {port} is taken{held}'))
+    if problems:
+        raise problems[0] if len(problems) == 1 else ProblemsFound(problems)
+
+
+def _show(args: Namespace, plan: Plan, report: Report | None) -> Show:
+    from launcher.observe.console import wants_colour  # noqa: PLC0415
+    from launcher.runtime import Show  # noqa: PLC0415
+
+    if report is not None:
+        return Show(quiet=frozenset(plan.services), descriptor=report.descriptor)
+    return Show(
+        colour=wants_colour(sys.stdout.fileno(), os.environ, refused=args.no_colour),
+        prefix=not args.no_prefix,
+        quiet=frozenset((args.quiet or "").split(",")) - {""},
+    )
+
+
+def _announce(say: Callable[[str], None], lines: Iterable[str], took: float) -> None:
+    """Say that all are up, and where they can be reached."""
+    reachable = [line.replace(" is ready at ", " at ") for line in lines if " is ready at " in line]
+    say(f"all ready after {took:.2f} s" + (f": {', '.join(reachable)}" if reachable else ""))
+
+
+def _show_last_lines(runtime: Runtime, instance: str) -> None:
+    """The last things a service said, before the error that names it."""
+    lines = runtime.tail.latest(instance) if instance else []
+    if lines:
+        runtime.console.system(f"the last lines of {instance}:")
+        for line in lines:
+            runtime.console.system(f"    {line}")
+
+
+def _print_errors(errors: Iterable[LauncherError], report: Report) -> None:
+    from launcher.cli.main import describe  # noqa: PLC0415
+
+    for error in errors:
+        os.write(report.descriptor, describe(error).encode())

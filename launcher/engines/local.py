@@ -1,0 +1,100 @@
+"""The local engine: services are processes of this machine, children of the launcher.
+
+This side is the loop's thread: it binds sockets and makes processes, and hands all that follows to the reader's thread
+(`runs`). It adopts nothing: a service doesn't outlive its launcher, the guard sees to that. Decides nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from functools import partial
+
+from launcher.engines import descent
+from launcher.engines.children import LocalChildren
+from launcher.engines.guard import Guard
+from launcher.engines.reader import Reader
+from launcher.engines.runs import Running, Runs
+from launcher.engines.sockets import HeldSockets
+from launcher.engines.spawn import spawn
+from launcher.errors import EngineCannot, LauncherError
+from launcher.orchestrator.events import Opened, Post, Spawned, SpawnRefused
+from launcher.orchestrator.protocols import Can, Launch, Run, Sink, Stop
+from launcher.plan.model import Plan
+
+
+class LocalEngine:
+    """Starts and stops processes on this machine; `children` runs short commands beside them."""
+
+    can = frozenset({Can.KILL, Can.SIGNAL, Can.HOLD_SOCKETS})
+
+    def __init__(self, *, reader: Reader, guard: Guard | None = None) -> None:
+        self._reader = reader
+        self._guard = guard
+        self._identity = guard.id if guard is not None else f"{os.getpid():x}-{id(self):x}"
+        self._sockets = HeldSockets()
+        self.children = LocalChildren(reader, identity=self._identity)
+
+    def open(self, plan: Plan, post: Post, output: Sink) -> None:
+        """Begin; nothing is adopted."""
+        self._plan = plan
+        self._post = post
+        self._runs = Runs(
+            self._reader,
+            identity=self._identity,
+            tree=descent.become_subreaper(),
+            guard=self._guard,
+            children=self.children,
+            post=post,
+            sink=output,
+        )
+        output.on_room(self._reader.resume)
+        post(Opened("local"))
+
+    def change(self, plan: Plan) -> None:
+        """Go by another plan from now on."""
+        self._plan = plan
+
+    def start(self, launch: Launch) -> None:
+        """Start a process; Spawned or SpawnRefused is posted before this returns."""
+        try:
+            running = self._spawn(launch)
+        except LauncherError as error:
+            self._post(SpawnRefused(launch.instance, launch.generation, error))
+            return
+        if self._guard is not None:
+            self._guard.watch(running.pid)
+        self._post(Spawned(launch.instance, launch.generation, running.pid))
+        self._reader.call(partial(self._runs.add, running))
+
+    def stop(self, run: Run, how: Stop) -> None:
+        """Signal the run's group and the descendants that left it, or run its stop command instead."""
+        self._reader.call(partial(self._runs.stop, run, how, number=_number(how.signal)))
+
+    def release(self, instance: str) -> None:
+        """Close the sockets held for an instance."""
+        self._sockets.release(instance)
+
+    def close(self) -> None:
+        """Let go of processes and sockets; what is in the pipes goes to the sink."""
+        self._reader.call(self._runs.drop)
+        self._sockets.close()
+
+    def _spawn(self, launch: Launch) -> Running:
+        label = self._plan.instances[launch.instance].label
+        stop = self._plan.service_of(launch.instance).stop
+        stop_signal = _number(stop.signal)
+        held = self._sockets.hold(launch.instance, launch.sockets, label=label)
+        mark = f"{self._identity}:{launch.instance}:{launch.generation}"
+        with self._reader.birth() as newborn:
+            child = spawn(launch, mark=mark, held=held, label=label)
+            newborn.add(child.pid)
+        return Running(launch, child, stop_signal=stop_signal, grace=stop.grace)
+
+
+def _number(name: str) -> int:
+    """The number of a signal named `TERM` or `SIGTERM`."""
+    try:
+        return signal.Signals["SIG" + name.upper().removeprefix("SIG")]
+    except KeyError:
+        raise EngineCannot(f"this system has no signal {name}") from None

@@ -1,0 +1,99 @@
+"""Held listening sockets: bound at an instance's first start, kept through its restarts, closed when released.
+
+The service finds its socket at descriptor 3 (`LISTEN_FDS`, `LISTEN_FDNAMES`, `LISTEN_PID`, as systemd has it), and no
+other service inherits it. It travels as the child's standard input, which `subprocess` puts in place whatever numbers
+are in use here; the shell line of `spawn` then moves it to 3. Rejected: `pass_fds` can't renumber, dash knows
+one-digit descriptors only, `posix_spawn` can neither change the directory nor the user. So it is one socket a service,
+which is all that a profile can ask for.
+
+Knows sockets and instances' names; nothing of processes. Used by the loop's thread only.
+"""
+
+from __future__ import annotations
+
+import socket
+
+from launcher.errors import EngineCannot, SocketUnavailable
+from launcher.orchestrator.protocols import HeldSocket
+
+BACKLOG = 1024
+
+
+class HeldSockets:
+    """The sockets held, by instance."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, tuple[HeldSocket, socket.socket]] = {}
+
+    def hold(self, instance: str, wanted: tuple[HeldSocket, ...], *, label: str) -> socket.socket | None:
+        """The socket of `instance`, bound now unless it is held already; None where none is wanted."""
+        if not wanted:
+            self.release(instance)
+            return None
+        if len(wanted) > 1:
+            raise EngineCannot(f'cannot start "{label}": the local engine hands over one socket, not {len(wanted)}')
+        held = self._held.get(instance)
+        if held is not None and held[0] == wanted[0]:
+            return held[1]
+        self.release(instance)
+        bound = _bind(wanted[0], label)
+        self._held[instance] = (wanted[0], bound)
+        return bound
+
+    def release(self, instance: str) -> None:
+        """Close what is held for `instance`, if anything."""
+        held = self._held.pop(instance, None)
+        if held is not None:
+            held[1].close()
+
+    def close(self) -> None:
+        """Close all."""
+        for instance in list(self._held):
+            self.release(instance)
+
+
+def variables(sockets: tuple[HeldSocket, ...]) -> dict[str, str]:
+    """What tells a service of its sockets; LISTEN_PID is set where the pid is known: by its own shell line."""
+    if not sockets:
+        return {}
+    return {"LISTEN_FDS": str(len(sockets)), "LISTEN_FDNAMES": ":".join(each.name for each in sockets)}
+
+
+def _bind(wanted: HeldSocket, label: str) -> socket.socket:
+    bound = None
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            wanted.host, wanted.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        bound = socket.socket(family, kind, protocol)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+        bound.listen(BACKLOG)
+    except OSError as error:
+        if bound is not None:
+            bound.close()
+        raise SocketUnavailable(f'cannot start "{label}": {_reason(wanted, error)}') from error
+    return bound
+
+
+def _reason(wanted: HeldSocket, error: OSError) -> str:
+    import errno  # noqa: PLC0415  (only when it went wrong)
+
+    if error.errno == errno.EADDRINUSE:
+        holder = _holder_of(wanted.port)
+        return f"port {wanted.port} is taken" + (f" by {holder}" if holder else "")
+    return f"cannot listen on {wanted.host}:{wanted.port}: {error.strerror or error}"
+
+
+def _holder_of(port: int) -> str:
+    """`pid 812 (python manage.py)`; empty when the system doesn't tell us."""
+    import psutil  # noqa: PLC0415  (heavy, and needed only to put a name to a conflict)
+
+    try:
+        for connection in psutil.net_connections(kind="tcp"):
+            address = connection.laddr
+            if connection.status == psutil.CONN_LISTEN and address and address.port == port and connection.pid:
+                return f"pid {connection.pid} ({' '.join(psutil.Process(connection.pid).cmdline())})"
+    except (psutil.Error, OSError):
+        return ""
+    return ""

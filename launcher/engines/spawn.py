@@ -1,0 +1,154 @@
+"""Turn a `Launch` into a process, or into the sentence that says why it can't be one.
+
+What can be told beforehand is looked up (folder, program, user), so that a service that could never run is refused and
+doesn't appear as a shell that exits with 127. honcho's Popen makes the process: no `preexec_fn`, so that CPython uses
+vfork (0.9 ms a process here; fork takes the longer the more memory we have).
+
+Knows the operating system's rules; nothing of runs, generations or what happens later.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from honcho.process import Popen  # type: ignore[import-untyped]  # honcho has no types
+
+from launcher.engines.commandline import program_of
+from launcher.engines.descent import MARK
+from launcher.engines.sockets import variables
+from launcher.errors import CommandNotFound, FolderMissing, LauncherError, NotExecutable, SpawnFailed
+from launcher.profile.model import Limits
+
+if TYPE_CHECKING:
+    import socket
+
+    from launcher.orchestrator.protocols import Launch
+
+#: Where a shell looks when the environment has no PATH (dash and bash agree).
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+def spawn(launch: Launch, *, mark: str, held: socket.socket | None, label: str) -> subprocess.Popen[bytes]:
+    """Start the process, its output in one pipe, a session of its own; raises what makes it impossible."""
+    what = f'cannot start "{label}"'
+    if not os.path.isdir(launch.directory):  # noqa: PTH112  (pathlib costs 1 MB that nothing else here needs)
+        raise FolderMissing(f"{what}: no such directory: {launch.directory}")
+    program = launch.argv[0] if launch.argv else program_of(launch.shell)
+    file = None if program is None else _find(program, launch, what)
+    argv = _argv(launch, what, simple=program is not None)
+    try:
+        child: subprocess.Popen[bytes] = Popen(
+            argv,
+            shell=False,
+            # The file found, so that subprocess doesn't go through the PATH again, by its own rules.
+            executable=file if argv == [*launch.argv] else argv[0],
+            stdin=subprocess.DEVNULL if held is None else held.fileno(),
+            env={**launch.env, **variables(launch.sockets), MARK: marked(launch.env, mark)},
+            cwd=launch.directory,
+            bufsize=0,
+            **_identity(launch.user, what),
+        )
+    except OSError as error:
+        raise _refusal(error, program or "/bin/sh", what) from error
+    except (ValueError, subprocess.SubprocessError) as error:
+        raise SpawnFailed(f"{what}: {error}") from error
+    return child
+
+
+def marked(env: Mapping[str, str], mark: str) -> str:
+    """The value of MARK: ours after those of the launchers that we ourselves run under."""
+    return f"{env.get(MARK, '')} {mark}".strip()
+
+
+def _argv(launch: Launch, what: str, *, simple: bool) -> list[str]:
+    """The words to execute. Limits and a held socket need a shell to begin with, which the program then replaces."""
+    before = _limiting(launch.limits, what)
+    if launch.sockets:
+        before += ["exec 3<&0 </dev/null", "export LISTEN_PID=$$"]
+    if not launch.argv:
+        command = f"exec {launch.shell.strip()}" if simple else launch.shell
+        return ["/bin/sh", "-c", "\n".join([*before, command])]
+    if not before:
+        return list(launch.argv)
+    return ["/bin/sh", "-c", "\n".join([*before, 'exec "$@"']), "sh", *launch.argv]
+
+
+def _limiting(limits: Limits, what: str) -> list[str]:
+    lines = []
+    if limits.open_files is not None:
+        lines.append(f"ulimit -n {limits.open_files} || exit 126")
+    if limits.memory is not None:
+        lines.append(f"ulimit -d {max(1, size(limits.memory, what) // 1024)} || exit 126")
+    return lines
+
+
+def size(text: str | int, what: str) -> int:
+    """Bytes from a number or "512MB", "2GiB", "64k" (units are powers of 1024, as Compose has them)."""
+    if isinstance(text, int):
+        return text
+    number = text.strip().upper().removesuffix("B").removesuffix("I")
+    unit = number[-1:] if number[-1:].isalpha() else ""
+    try:
+        return int(float(number.removesuffix(unit)) * _UNITS[unit])
+    except (KeyError, ValueError):
+        raise SpawnFailed(f"{what}: not a size: {text}") from None
+
+
+def _identity(user: str, what: str) -> dict[str, Any]:
+    """Popen's arguments that make the process run as `user`, with all of that user's groups."""
+    if not user:
+        return {}
+    import pwd  # noqa: PLC0415  (few services name a user)
+
+    try:
+        entry = pwd.getpwnam(user)
+    except KeyError:
+        raise SpawnFailed(f"{what}: no such user: {user}") from None
+    if os.geteuid() == entry.pw_uid:
+        return {}
+    if os.geteuid() != 0:
+        raise SpawnFailed(f"{what}: only root can run it as user {user}")
+    return {
+        "user": entry.pw_uid,
+        "group": entry.pw_gid,
+        "extra_groups": os.getgrouplist(user, entry.pw_gid),
+    }
+
+
+def _find(program: str, launch: Launch, what: str) -> str:
+    """The program's file by the service's own PATH and folder; refused if there is none or nobody may execute it."""
+    path = launch.env.get("PATH", _PATH)
+    if "/" in program:
+        file = os.path.join(launch.directory, program)  # noqa: PTH118  (as above)
+        if not os.path.exists(file):  # noqa: PTH110
+            raise CommandNotFound(f"{what}: no such file: {program}")
+        if _may_execute(file, launch.user):
+            return file
+        raise NotExecutable(f"{what}: not executable: {program}")
+    for folder in path.split(":"):
+        file = os.path.join(launch.directory, folder, program)  # noqa: PTH118
+        if _may_execute(file, launch.user):
+            return file
+    raise CommandNotFound(f"{what}: command not found: {program} (PATH of the service: {path})")
+
+
+def _may_execute(file: str, user: str) -> bool:
+    """Whether it is a file that we may execute; of another user's rights the system judges at the start."""
+    return os.path.isfile(file) and bool(user or os.access(file, os.X_OK))  # noqa: PTH113
+
+
+def _refusal(error: OSError, program: str, what: str) -> LauncherError:
+    """What the system said, where the program itself was found."""
+    if error.errno == errno.ENOENT:
+        return CommandNotFound(f"{what}: the interpreter in the first line (#!) of {program} does not exist")
+    if error.errno == errno.ENOEXEC:
+        return NotExecutable(f"{what}: {program} is neither a program nor a script with an interpreter (#!)")
+    if error.errno == errno.EACCES:
+        return NotExecutable(f"{what}: permission denied: {error.filename or program}")
+    return SpawnFailed(f"{what}: {error.strerror}")

@@ -1,0 +1,22 @@
+"""sd_notify: tells whoever started this process that it is ready.
+
+Knows the protocol of systemd's sd_notify(3): one datagram to the Unix socket named by $NOTIFY_SOCKET. Nobody listens
+when the variable is not set.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+
+
+def notify(message: str) -> None:
+    """Send one message, such as `READY=1`; raises OSError when the socket named does not take it."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    if address.startswith("@"):  # Linux's abstract namespace: no file, a leading NUL instead
+        address = f"\0{address[1:]}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.connect(address)
+        sender.sendall(message.encode())

@@ -1,0 +1,153 @@
+"""From the plan to one start: the final environment, command, directory and health check of an instance.
+
+It is made anew at each start, so env files changed meanwhile take effect; the engine adds nothing but what only it
+knows (LISTEN_PID). What it needs of the machine it asks of the World; it starts and checks nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from posixpath import join
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+import launcher
+from launcher.orchestrator.protocols import HeldSocket, Launch, World
+from launcher.plan.model import Instance, Plan
+from launcher.plan.resolve import addresses, look_up
+from launcher.profile.interpolate import expand
+from launcher.profile.model import Health, Service
+
+#: Where sockets are held and services are looked for.
+HOST = "127.0.0.1"
+
+#: Run as a path: the interpreter of a service need not have launcher installed.
+SERVE = join(launcher.__path__[0], "host", "serve.py")
+
+
+class Prepared(Struct, frozen=True):
+    """A start, and how to tell that it is ready; no health: it is when it has started."""
+
+    launch: Launch
+    health: Health | None
+
+
+def build_launch(plan: Plan, instance: str, generation: int, *, world: World, probe_env: Mapping[str, str]) -> Prepared:
+    """Resolve everything that one start of an instance needs; `probe_env` is what its prober wants it to have.
+
+    Raises VariableUnset, EnvFileMissing and BadReference: the start cannot be made.
+    """
+    one = plan.instances[instance]
+    service = plan.services[one.service]
+    names = _Names(plan)
+    env = _environment(plan, one, names, world=world, ours=_ours(plan, one, generation) | dict(probe_env))
+    directory = _below(plan.root, names.text(service.directory, env))
+    launch = Launch(
+        instance=instance,
+        generation=generation,
+        argv=_argv(plan, service, names, directory=directory, env=env, world=world),
+        shell=names.command(service.command) if isinstance(service.command, str) else "",
+        directory=directory,
+        env=env,
+        sockets=(HeldSocket(one.service, HOST, one.port),) if service.holds_socket and one.port else (),
+        user=names.text(service.user, env),
+        limits=service.limits,
+    )
+    return Prepared(launch, _resolved(health_of(service), names, env))
+
+
+def health_of(service: Service) -> Health | None:
+    """Tell how a service shows that it is ready: an `app` without a check is when its host reports so."""
+    if service.health is None and service.app is not None:
+        return Health(notify=True)
+    return service.health
+
+
+class _Names:
+    """Expands the templates of one plan. Most have no dotted name, so the table is made when the first is met."""
+
+    __slots__ = ("_plan", "_table")
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._table: dict[str, str] = {}
+
+    def text(self, template: str, variables: Mapping[str, str]) -> str:
+        return expand(template, variables=variables, dotted=self._dotted)
+
+    def command(self, template: str) -> str:
+        return expand(template, variables=None, dotted=self._dotted)
+
+    def _dotted(self, name: str) -> str:
+        self._table = self._table or addresses(self._plan, HOST)
+        return look_up(name, self._table)
+
+
+def _ours(plan: Plan, one: Instance, generation: int) -> dict[str, str]:
+    """Tell what the launcher itself sets; LISTEN_* are the engine's, which knows the process."""
+    port = {} if one.port is None else {"PORT": str(one.port)}
+    return port | {
+        "HONCHO_PROCESS_NAME": one.name,
+        "LAUNCHER_PROFILE": plan.profile,
+        "LAUNCHER_SERVICE": one.service,
+        "LAUNCHER_INSTANCE": one.name,
+        "LAUNCHER_GENERATION": str(generation),
+    }
+
+
+def _environment(plan: Plan, one: Instance, names: _Names, *, world: World, ours: Mapping[str, str]) -> dict[str, str]:
+    """Put the layers on top of each other.
+
+    A value may use the variables of the layers below its own, its own name's lower value included, and what the
+    launcher sets: that has the last word, so `${PORT}` is the service's port and never an inherited one.
+    """
+    env = dict(world.environ())
+    for path in plan.env_files:
+        env.update(world.env_file(path))
+    for layer in (plan.env, plan.services[one.service].env):
+        if layer:
+            below = {**env, **ours}
+            env.update({name: names.text(value, below) for name, value in layer.items()})
+    env.update(ours)
+    return env
+
+
+def _argv(
+    plan: Plan, service: Service, names: _Names, *, directory: str, env: Mapping[str, str], world: World
+) -> tuple[str, ...]:
+    if isinstance(service.command, list):
+        return tuple(names.command(word) for word in service.command)
+    if service.app is None:
+        return ()
+    python = world.python_for(service.python or plan.python or None)
+    paths = [_below(plan.root, names.text(path, env)) for path in service.pythonpath]
+    return (
+        python,
+        "-u",  # what an app prints is seen when it prints it: its output is a pipe
+        SERVE,
+        service.app,
+        "--directory",
+        directory,
+        *(word for path in paths for word in ("--pythonpath", path)),
+        "--drain",
+        f"{service.stop.drain:g}",
+    )
+
+
+def _below(root: str, path: str) -> str:
+    return root if path in ("", ".") else join(root, path)
+
+
+def _resolved(health: Health | None, names: _Names, env: Mapping[str, str]) -> Health | None:
+    """Resolve the templates of a check: a command for the shell like a command, the rest like any other text."""
+    if health is None:
+        return None
+    if health.http is not None:
+        headers = {name: names.text(value, env) for name, value in health.headers.items()}
+        return replace(health, http=names.text(health.http, env), headers=headers)
+    if isinstance(health.exec, str):
+        return replace(health, exec=names.command(health.exec))
+    if health.exec is not None:
+        return replace(health, exec=[names.text(word, env) for word in health.exec])
+    return health

@@ -1,0 +1,16 @@
+"""What instances are called: `api.1` for life, and the label that people see."""
+
+from __future__ import annotations
+
+from launcher.profile.model import Profile
+
+
+def instance_names(profile: Profile, service: str) -> list[str]:
+    """Name the instances of a service, `api.1` first."""
+    return [f"{service}.{index}" for index in range(1, profile.services[service].replicas + 1)]
+
+
+def label_of(profile: Profile, service: str, index: int) -> str:
+    """Tell what people see: `api` for an only replica, else `api.1`; with a Procfile always `web.1`, as honcho does."""
+    alone = profile.services[service].replicas == 1 and not profile.procfile
+    return service if alone else f"{service}.{index}"

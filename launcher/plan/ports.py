@@ -1,0 +1,140 @@
+"""Ports: those asked for by number, and those drawn from the profile's range.
+
+What is free on this machine is a parameter: an exporter never asks, and a test decides. Whether a number asked for is
+taken by another process is not looked at here; that is found when it is bound.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+from launcher.errors import LauncherError, PortConflict, PortsExhausted, WrongType
+from launcher.plan.names import instance_names, label_of
+from launcher.profile.model import Profile, Service
+
+HIGHEST = 65535
+#: Drawn before the rest of the range: the ports under which people look for a web service first.
+_FIRST = range(8000, 8011)
+_RANGE = re.compile(r"\s*([0-9]{1,5})\s*-\s*([0-9]{1,5})\s*")
+
+
+def assign(
+    profile: Profile,
+    chosen: Sequence[str],
+    *,
+    recorded: Mapping[str, int],
+    is_free: Callable[[int], bool],
+    problems: list[LauncherError],
+) -> dict[str, tuple[int, ...]]:
+    """Give every service of the profile that wants ports its own, by index, and add to `problems`.
+
+    Those that are not chosen get what is left, so that references to them hold, and are no problem if nothing is.
+    """
+    given = _numbers(profile)
+    problems += _too_high(profile, chosen, given)
+    problems += conflicts(
+        (label_of(profile, name, index), port)
+        for name in chosen
+        for index, port in enumerate(given.get(name, ()), start=1)
+    )
+    to_draw = [name for name, service in profile.services.items() if name not in given and _wants_port(service)]
+    if not to_draw:
+        return given
+    try:
+        span = parse_range(profile.settings.ports)
+    except WrongType as problem:
+        problems.append(problem)
+        return given
+    # Those chosen draw first: what else the profile describes moves none of their ports.
+    to_draw.sort(key=lambda name: name not in chosen)
+    drawn = draw(
+        [instance for name in to_draw for instance in instance_names(profile, name)],
+        span=span,
+        asked={port for numbers in given.values() for port in numbers},
+        recorded=recorded,
+        is_free=is_free,
+    )
+    short = [name for name in to_draw if not drawn.keys() >= set(instance_names(profile, name))]
+    if without := [name for name in short if name in chosen]:
+        problems.append(PortsExhausted(f"no free port in {profile.settings.ports} is left for {', '.join(without)}"))
+    for name in to_draw:
+        if name not in short:
+            given[name] = tuple(drawn[instance] for instance in instance_names(profile, name))
+    return {name: given[name] for name in profile.services if name in given}
+
+
+def parse_range(text: str) -> range:
+    """Read `8000-8099`, both ends included."""
+    match = _RANGE.fullmatch(text)
+    if match and 1 <= int(match[1]) <= int(match[2]) <= HIGHEST:
+        return range(int(match[1]), int(match[2]) + 1)
+    raise WrongType(
+        f'launcher.ports: "{text}" is no range of ports',
+        remedy=f"Write the lowest and the highest, within 1 and {HIGHEST}: 8000-8099.",
+    )
+
+
+def conflicts(asked: Iterable[tuple[str, int]]) -> list[PortConflict]:
+    """Find the instances that ask for a number another one has asked for before."""
+    holders: dict[int, str] = {}
+    found: list[PortConflict] = []
+    for name, port in asked:
+        holder = holders.setdefault(port, name)
+        if holder != name:
+            found.append(PortConflict(f"{holder} and {name} both ask for port {port}"))
+    return found
+
+
+def draw(
+    instances: Sequence[str],
+    *,
+    span: range,
+    asked: Collection[int],
+    recorded: Mapping[str, int],
+    is_free: Callable[[int], bool],
+) -> dict[str, int]:
+    """Draw a port for each instance, in their order, 8000 to 8010 first; one that gets none is not in the result.
+
+    A recorded port is kept by its instance without asking whether it is free, since the instance itself may hold it.
+    A number in `asked` is never drawn.
+    """
+    found: dict[str, int] = {}
+    taken = set(asked)
+    for name in instances:
+        if name in recorded and recorded[name] not in taken:
+            found[name] = recorded[name]
+            taken.add(recorded[name])
+    supply = (port for port in _in_order(span) if port not in taken and is_free(port))
+    for name in instances:
+        if name not in found and (port := next(supply, None)) is not None:
+            found[name] = port
+    return {name: found[name] for name in instances if name in found}
+
+
+def _in_order(span: range) -> Iterable[int]:
+    yield from (port for port in _FIRST if port in span)
+    yield from (port for port in span if port not in _FIRST)
+
+
+def _wants_port(service: Service) -> bool:
+    return service.port is not None or service.holds_socket
+
+
+def _numbers(profile: Profile) -> dict[str, tuple[int, ...]]:
+    """Tell the ports asked for by number: instance i has port + i - 1, as with honcho."""
+    return {
+        name: tuple(range(service.port, service.port + service.replicas))
+        for name, service in profile.services.items()
+        if isinstance(service.port, int)
+    }
+
+
+def _too_high(profile: Profile, chosen: Sequence[str], given: Mapping[str, tuple[int, ...]]) -> list[WrongType]:
+    return [
+        WrongType(
+            f"{label_of(profile, name, len(given[name]))} would have port {given[name][-1]}: the last is {HIGHEST}"
+        )
+        for name in chosen
+        if name in given and given[name][-1] > HIGHEST
+    ]

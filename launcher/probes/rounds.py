@@ -1,0 +1,82 @@
+"""The checks of one run, one after the other: the pace, and what the loop hears of them.
+
+Lives in the probing thread. Knows when and whether to tell (`pace`), not how to check (a `Probe`) and not what a
+failure means.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from launcher.orchestrator.events import Post, Probed, Verdict
+from launcher.orchestrator.protocols import Watch
+from launcher.probes.base import Check, Finding, Probe
+from launcher.probes.pace import is_news, next_delay
+from launcher.probes.reactor import Reactor, Timer
+
+
+class Rounds:
+    """Checks until it is ended; never two checks at a time."""
+
+    __slots__ = (
+        "_began",
+        "_check",
+        "_next",
+        "_number",
+        "_post",
+        "_probe",
+        "_reactor",
+        "_ready",
+        "_since",
+        "_told",
+        "_told_at",
+        "_watch",
+    )
+
+    def __init__(self, watch: Watch, probe: Probe, *, since: float, reactor: Reactor, post: Post) -> None:
+        self._watch = watch
+        self._probe = probe
+        self._reactor = reactor
+        self._post = post
+        self._since = since
+        self._ready = False
+        self._told: Verdict | None = None
+        self._told_at = since
+        #: Of the check under way, so that what is told of an older one can be told apart.
+        self._number = 0
+        self._began = since
+        self._check: Check | None = None
+        self._next: Timer | None = None
+
+    def begin(self) -> None:
+        """Begin the next check."""
+        self._number = number = self._number + 1
+        self._began = self._reactor.now()
+        check = self._probe.begin(partial(self._ended, number))
+        if number == self._number:
+            self._check = check
+
+    def end(self) -> None:
+        """Check and tell no more."""
+        self._number += 1
+        if self._next is not None:
+            self._next.cancel()
+        if self._check is not None:
+            self._check.drop()
+            self._check = None
+
+    def _ended(self, number: int, finding: Finding) -> None:
+        if number != self._number:
+            return
+        self._number += 1
+        self._check = None
+        now = self._reactor.now()
+        verdict = Verdict(ok=finding.ok, answer=finding.answer, took=now - self._began)
+        if is_news(verdict, ready=self._ready, told=self._told, silence=now - self._told_at):
+            self._told = verdict
+            self._told_at = now
+            run = self._watch.run
+            self._post(Probed(run.instance, run.generation, verdict))
+        self._ready = self._ready or finding.ok
+        delay = next_delay(self._watch.health, ready=self._ready, elapsed=now - self._since)
+        self._next = self._reactor.after(delay, self.begin)

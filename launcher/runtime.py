@@ -1,0 +1,140 @@
+"""The composition root: wires the loop, the engine, the probes, the observers and the control socket into a launcher.
+
+The only module that knows them all; it decides nothing. `Runtime` is built when the lock of the run folder is held and
+the plan is made, and `run` returns when nothing is left that can run.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from queue import SimpleQueue
+
+from msgspec import Struct
+
+from launcher.control.server import Server
+from launcher.engines.guard import Guard
+from launcher.engines.local import LocalEngine
+from launcher.engines.reader import Reader
+from launcher.observe.console import Console
+from launcher.observe.hub import Hub
+from launcher.observe.logfile import LogFiles
+from launcher.observe.tail import Tail
+from launcher.observe.writer import Writer
+from launcher.orchestrator.events import Event, Outcome, StartAsked
+from launcher.orchestrator.loop import Loop
+from launcher.orchestrator.state import Memory
+from launcher.orchestrator.store import FileStore
+from launcher.plan.model import Plan
+from launcher.probes.scheduler import Scheduler
+from launcher.profile.model import EngineName
+from launcher.world import SystemClock, SystemWorld
+
+#: How long the log files may take to swallow what is left at the end, in seconds.
+LAST_FLUSH = 2.0
+
+
+class Show(Struct, frozen=True, kw_only=True):
+    """What appears on the terminal."""
+
+    colour: bool = False
+    prefix: bool = True
+    #: Services whose lines are not shown.
+    quiet: frozenset[str] = frozenset()
+    descriptor: int = 1
+
+
+class Runtime:
+    """One launcher, from its first start command to its end. The calling thread becomes the loop."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        folder: Path,
+        guard: Guard,
+        environ: Mapping[str, str],
+        store: FileStore,
+        memory: Memory | None,
+        show: Show,
+    ) -> None:
+        clock = SystemClock()
+        inbox: SimpleQueue[Event] = SimpleQueue()
+        labels = {instance.name: instance.label for instance in plan.instances.values()}
+        self._writer = Writer()
+        self._reader = Reader()
+        self.tail = Tail()
+        self.console = Console(
+            self._writer,
+            labels=labels.values(),
+            descriptor=show.descriptor,
+            colour=show.colour,
+            prefix=show.prefix,
+            quiet=show.quiet,
+            procfile=plan.procfile,
+            signals={name: service.stop.signal for name, service in plan.services.items()},
+        )
+        hub = Hub(
+            self._writer,
+            label_of=labels.__getitem__,
+            awaited=frozenset(name for name in labels if (check := plan.service_of(name).health) and check.log),
+        )
+        self._logs = LogFiles(self._writer, folder / "logs", note=self.console.system)
+        hub.follow(self.console.print)
+        hub.follow(self._logs)
+        hub.follow(self.tail)
+        engine = LocalEngine(reader=self._reader, guard=guard)
+        self._prober = Scheduler(post=inbox.put, clock=clock, children=engine.children, taps=hub, folder=folder)
+        self.loop = Loop(
+            plan,
+            inbox=inbox,
+            engines={EngineName.LOCAL: engine},
+            prober=self._prober,
+            clock=clock,
+            world=SystemWorld(Path(plan.root), environ),
+            store=store,
+            chance=random.random,
+            pid=os.getpid(),
+            memory=memory,
+        )
+        self._engine = engine
+        self._guard = guard
+        self._server = Server(folder, post=inbox.put, follow=hub.follow)
+        self.loop.subscribe(self.console)
+        self.loop.subscribe(self._server)
+        self._hub = hub
+
+    def run(
+        self,
+        services: Sequence[str],
+        *,
+        named: bool,
+        accepted: Callable[[], None],
+        settled: Callable[[Outcome], None],
+    ) -> int:
+        """Start `services` (none: all), go on until nothing can run any more, and give the exit status.
+
+        `accepted` is called once the launcher can be spoken to; `settled` hears, in the loop's thread, how the start-up
+        ended. `named`: the user named these services.
+        """
+        restore_signals = self._reader.forward_signals(self.loop.post)
+        self._server.open()
+        self.loop.open(self._hub)
+        self.loop.post(StartAsked(services=tuple(services), by="asked for", named=named, reply=settled))
+        accepted()
+        try:
+            return self.loop.run()
+        finally:
+            self._close()
+            restore_signals()
+
+    def _close(self) -> None:
+        self._server.close()
+        self._prober.close()
+        self._engine.close()
+        self._reader.close()
+        self.console.close()
+        self._writer.close(LAST_FLUSH)
+        self._guard.dismiss()

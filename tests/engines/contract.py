@@ -1,0 +1,144 @@
+"""What every engine owes the loop. A test class inherits it and brings the fixture `engine`, unopened."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from launcher.errors import CommandNotFound
+from launcher.orchestrator.events import Exited, Opened, Spawned, SpawnRefused
+from launcher.orchestrator.protocols import Can, Engine, HeldSocket, Run, Stop, StopLevel
+from tests.engines.world import Events, Memory, alive, launch, plan_of, python, wait_gone
+
+WAIT = "import sys; print('up', flush=True); sys.stdin.read(); import signal; signal.pause()"
+DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {WAIT}"
+TERM = Stop(level=StopLevel.SIGNAL)
+KILL = Stop(level=StopLevel.KILL)
+
+
+class EngineContract:
+    """Start, stop, output, sockets: the laws of `protocols.Engine`."""
+
+    @pytest.fixture
+    def events(self) -> Events:
+        return Events()
+
+    @pytest.fixture
+    def sink(self) -> Memory:
+        return Memory()
+
+    @pytest.fixture
+    def opened(self, engine: Engine, events: Events, sink: Memory) -> Iterator[Engine]:
+        engine.open(plan_of("web", "api"), events.post, sink)
+        events.until(Opened)
+        yield engine
+        engine.close()
+
+    @pytest.mark.parametrize("code", [0, 1, 42])
+    def test_start_is_followed_by_spawned_and_exited_with_the_code(
+        self, opened: Engine, events: Events, code: int
+    ) -> None:
+        """A process that ends by itself is told of twice: that it exists, and with which code it went."""
+        opened.start(launch(argv=python(f"raise SystemExit({code})")))
+        spawned = events.next()
+        assert isinstance(spawned, Spawned)
+        assert spawned.pid > 0
+        assert events.next() == Exited("web.1", 1, code)
+
+    def test_output_is_complete_and_ended_before_exited(self, opened: Engine, events: Events, sink: Memory) -> None:
+        """When an exit is told, the last line has been handed over and the output has ended."""
+        opened.start(launch(argv=python("print('x' * 300_000); print('last', end='')")))
+        events.until(Exited)
+        run = Run("web.1", 1)
+        assert sink.output[run] == b"x" * 300_000 + b"\nlast"
+        assert sink.ended == [run]
+
+    def test_output_and_errors_come_through_one_pipe_in_order(
+        self, opened: Engine, events: Events, sink: Memory
+    ) -> None:
+        """What a service writes to its two streams keeps its order."""
+        opened.start(launch(shell="printf 1; printf 2 >&2; printf 3"))
+        events.until(Exited)
+        assert sink.output[Run("web.1", 1)] == b"123"
+
+    @pytest.mark.parametrize(
+        ("how", "code"),
+        [(TERM, -15), (Stop(level=StopLevel.DRAIN), -15), (Stop(level=StopLevel.SIGNAL, signal="INT"), -2), (KILL, -9)],
+        ids=["signal", "drain", "another-signal", "kill"],
+    )
+    def test_stop_ends_the_process(self, opened: Engine, events: Events, sink: Memory, how: Stop, code: int) -> None:
+        """The exit code of a process that a signal ended is minus the signal's number."""
+        run = Run("web.1", 1)
+        opened.start(launch(argv=python(f"import signal; signal.signal(2, signal.SIG_DFL); {WAIT}")))
+        sink.wait_for(run, b"up")
+        opened.stop(run, how)
+        assert events.until(Exited).code == code
+
+    def test_kill_ends_who_ignores_the_signal(self, opened: Engine, events: Events, sink: Memory) -> None:
+        """A stop may be asked for again, more strongly."""
+        run = Run("web.1", 1)
+        opened.start(launch(argv=python(DEAF)))
+        sink.wait_for(run, b"up")
+        opened.stop(run, TERM)
+        opened.stop(run, TERM)
+        opened.stop(run, KILL)
+        assert events.until(Exited).code == -9
+
+    def test_stop_of_an_older_generation_does_nothing(self, opened: Engine, events: Events, sink: Memory) -> None:
+        """A late command of the generation before doesn't touch the one that runs."""
+        first, second = Run("web.1", 1), Run("web.1", 2)
+        opened.start(launch(argv=python("")))
+        events.until(Exited)
+        opened.start(launch(generation=2, argv=python(WAIT)))
+        sink.wait_for(second, b"up")
+        opened.stop(first, KILL)
+        opened.stop(Run("api.1", 7), KILL)
+        opened.stop(second, TERM)
+        assert events.until(Exited) == Exited("web.1", 2, -15)
+
+    def test_what_cannot_be_started_is_refused(self, opened: Engine, events: Events) -> None:
+        """No process, no exit: one event with the sentence."""
+        opened.start(launch(argv=("no-such-program-at-all",)))
+        refused = events.next()
+        assert isinstance(refused, SpawnRefused)
+        assert (refused.instance, refused.generation) == ("web.1", 1)
+        assert isinstance(refused.error, CommandNotFound)
+
+    def test_a_held_socket_outlives_restarts_until_released(
+        self, opened: Engine, events: Events, unused_port: int
+    ) -> None:
+        """From the first start to the release a connection is never refused, whoever serves it."""
+        if Can.HOLD_SOCKETS not in opened.can:
+            pytest.skip("this engine holds no sockets")
+        held = (HeldSocket("web", "127.0.0.1", unused_port),)
+        for generation in (1, 2):
+            opened.start(launch(generation=generation, argv=python(""), sockets=held))
+            events.until(Exited)
+            socket.create_connection(("127.0.0.1", unused_port), timeout=5).close()
+        opened.release("web.1")
+        opened.release("web.1")
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", unused_port), timeout=5)
+
+    def test_close_ends_nothing(self, engine: Engine, events: Events, sink: Memory) -> None:
+        """Letting go leaves the processes alone."""
+        run = Run("web.1", 1)
+        engine.open(plan_of("web"), events.post, sink)
+        engine.start(launch(argv=python(WAIT)))
+        pid = events.until(Spawned).pid
+        sink.wait_for(run, b"up")
+        engine.close()
+        try:
+            assert alive([pid]) == [pid]
+        finally:
+            os.kill(pid, 9)
+            wait_gone(pid)
+
+    @pytest.fixture
+    def unused_port(self) -> int:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port: int = server.getsockname()[1]
+        return port

@@ -1,0 +1,21 @@
+"""The local engine keeps the contract, with real processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from launcher.engines.local import LocalEngine
+from launcher.engines.reader import Reader
+from tests.engines.contract import EngineContract
+
+
+class TestLocalEngine(EngineContract):
+    """The contract, on this machine."""
+
+    @pytest.fixture
+    def engine(self) -> Iterator[LocalEngine]:
+        reader = Reader()
+        yield LocalEngine(reader=reader)
+        reader.close()

@@ -1,0 +1,173 @@
+"""The log and notify probes: told once, by the service itself."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from launcher.errors import NotifySocketUnavailable
+from launcher.orchestrator.events import Probed, Verdict
+from launcher.orchestrator.protocols import Run
+from launcher.probes.notify import parse_datagram
+from launcher.profile.model import Health
+
+RUN = Run("api.1", 1)
+LOG = Health(log="listening on .*")
+NOTIFY = Health(notify=True)
+
+
+def send(path: str, data: bytes) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.sendto(data, path)
+
+
+def test_a_line_makes_ready(bench) -> None:
+    """The first line that the expression finds is the answer; no other line is looked at."""
+    assert bench.scheduler.prepare(RUN, LOG) == {}
+    bench.watch(LOG, run=RUN)
+    bench.taps.prints(RUN, "starting")
+    assert bench.posted.empty()
+    bench.taps.prints(RUN, "INFO: listening on 80")
+    assert bench.next() == Probed("api.1", 1, Verdict(ok=True, answer="INFO: listening on 80"))
+    assert bench.posted.empty()
+
+
+def test_a_line_before_the_watch_waits_for_it(bench) -> None:
+    """What a quick service prints before the loop has heard of its start is told when it has."""
+    bench.scheduler.prepare(RUN, LOG)
+    bench.taps.prints(RUN, "listening on 80")
+    assert bench.posted.empty()
+    bench.watch(LOG, run=RUN)
+    assert bench.verdict().answer == "listening on 80"
+    assert bench.posted.empty()
+
+
+def test_an_unwatched_log_is_silent(bench) -> None:
+    """After unwatch a line that was found, or comes late, is not told."""
+    bench.scheduler.prepare(RUN, LOG)
+    _, matched = bench.taps.tapped[RUN]
+    bench.taps.prints(RUN, "listening on 80")
+    bench.scheduler.unwatch(RUN)
+    assert bench.taps.tapped == {}
+    matched("listening on 81")
+    assert bench.posted.empty()
+
+
+def test_a_run_that_was_not_prepared_is_tapped_when_watched(bench) -> None:
+    """An adopted run had no launch to prepare for."""
+    bench.watch(LOG, run=RUN)
+    bench.taps.prints(RUN, "listening on 80")
+    assert bench.verdict().ok
+
+
+DATAGRAMS = [
+    (b"READY=1", (True, None)),
+    (b"READY=1\n", (True, None)),
+    (b"STATUS=loading\nREADY=1\nMAINPID=7", (True, "loading")),
+    (b"STATUS=\x1b[1mloading", (False, "loading")),
+    (b"READY=0\nSTOPPING=1\nEXTEND_TIMEOUT_USEC=9\nNOTREADY=1", (False, None)),
+    (b"\xff\xfe\n\n=", (False, None)),
+    (b"", (False, None)),
+]
+
+
+@pytest.mark.parametrize(("data", "parsed"), DATAGRAMS)
+def test_datagrams(data, parsed) -> None:
+    """READY=1 and STATUS are taken from lines in any order; all else is left."""
+    assert parse_datagram(data) == parsed
+
+
+def test_ready_is_told_once(bench) -> None:
+    """STATUS is told while starting, READY=1 once, and later words are read but not told."""
+    path = bench.scheduler.prepare(RUN, NOTIFY)["NOTIFY_SOCKET"]
+    bench.watch(NOTIFY, run=RUN)
+    send(path, b"STATUS=loading\nEXTEND_TIMEOUT_USEC=1")
+    assert bench.verdict() == Verdict(ok=False, answer="no READY=1 yet\nloading")
+    send(path, b"MAINPID=1\nREADY=1\n")
+    assert bench.verdict() == Verdict(ok=True, answer="READY=1\nloading")
+    for _ in range(100):  # more than the kernel queues: they are read
+        send(path, b"WATCHDOG=1\nSTOPPING=1\nREADY=1")
+    bench.silence()
+
+
+def test_ready_before_the_watch_waits_for_it(bench) -> None:
+    """A datagram sent at once stays in the socket until the run is watched."""
+    path = bench.scheduler.prepare(RUN, NOTIFY)["NOTIFY_SOCKET"]
+    send(path, b"READY=1")
+    bench.silence()
+    bench.watch(NOTIFY, run=RUN)
+    assert bench.verdict() == Verdict(ok=True, answer="READY=1")
+
+
+def test_each_generation_has_its_own_socket(bench) -> None:
+    """The old run's word does not make the new run ready; after unwatch it has nowhere to send to."""
+    old = Run("api.1", 1)
+    new = Run("api.1", 2)
+    old_path = bench.scheduler.prepare(old, NOTIFY)["NOTIFY_SOCKET"]
+    bench.watch(NOTIFY, run=old)
+    new_path = bench.scheduler.prepare(new, NOTIFY)["NOTIFY_SOCKET"]
+    bench.watch(NOTIFY, run=new)
+    send(old_path, b"READY=1")
+    assert bench.next().generation == 1
+    bench.scheduler.unwatch(old)
+    with pytest.raises(FileNotFoundError):
+        send(old_path, b"READY=1")
+    bench.silence()
+    send(new_path, b"READY=1")
+    assert bench.next().generation == 2
+
+
+def test_the_socket_is_the_owners(bench) -> None:
+    """Only the owner can reach the socket, and nothing of it is left at the end."""
+    path = Path(bench.scheduler.prepare(RUN, NOTIFY)["NOTIFY_SOCKET"])
+    assert path.parent == bench.folder
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    bench.scheduler.close()
+    assert list(bench.folder.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(socket, "SO_PASSCRED"), reason="the sender is known on Linux only")
+def test_a_strangers_word_does_not_count(bench, monkeypatch) -> None:
+    """Another user's READY=1 makes nothing ready."""
+    path = bench.scheduler.prepare(RUN, NOTIFY)["NOTIFY_SOCKET"]
+    bench.watch(NOTIFY, run=RUN)
+    mine = os.geteuid()
+    if mine == 0:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+            credentials = (os.getpid()).to_bytes(4, "little") + (4242).to_bytes(4, "little") * 2
+            sock.connect(path)
+            sock.sendmsg([b"READY=1"], [(socket.SOL_SOCKET, socket.SCM_CREDENTIALS, credentials)])
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: mine + 1)
+        send(path, b"READY=1")
+    bench.silence()
+
+
+def test_a_path_too_long_for_a_socket(bench, tmp_path) -> None:
+    """A run folder whose path is too long gives way to a private folder, which is removed in the end."""
+    bench.scheduler._notices._folder = tmp_path / ("x" * 100) / ("y" * 100)
+    path = Path(bench.scheduler.prepare(RUN, NOTIFY)["NOTIFY_SOCKET"])
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    bench.watch(NOTIFY, run=RUN)
+    send(str(path), b"READY=1")
+    assert bench.verdict().ok
+    bench.scheduler.unwatch(RUN)
+    assert not path.parent.exists()
+
+
+def test_a_folder_that_is_none(bench) -> None:
+    """Where no socket can be bound, the start is refused with the reason."""
+    bench.folder.write_text("a file")
+    with pytest.raises(NotifySocketUnavailable, match=r'cannot start "api.1": no socket for its READY=1 in '):
+        bench.scheduler.prepare(RUN, NOTIFY)
+
+
+def test_a_run_without_a_socket_is_told_so(bench) -> None:
+    """A run that was started without the variable can never say READY=1."""
+    bench.watch(NOTIFY, run=RUN)
+    assert bench.verdict() == Verdict(ok=False, answer="the service was started without a NOTIFY_SOCKET")
