@@ -27,7 +27,7 @@ HELLO = """
 
 @pytest.fixture
 def write(tmp_path):
-    """Write modules into a folder of their own: write(name=source); returns the folder."""
+    """Write modules, given as name=source, into a folder of their own; returns the folder."""
 
     def write(**sources):
         for name, source in sources.items():
@@ -88,11 +88,13 @@ def test_directory_comes_first_on_the_path_then_pythonpath(write, tmp_path_facto
 
 
 def test_children_of_the_app_get_neither_the_socket_nor_its_variables(write):
-    text = "__import__('subprocess').run(['sh', '-c', 'echo \"[$LISTEN_FDS$LISTEN_PID]\"; ( : <&3 ) 2>&1 || echo gone'], capture_output=True, text=True).stdout"
-    with serving_ready("hello:app", directory=write(hello=hello(text))) as server:
-        told = server.ask("/").text
-        assert told.startswith("[]")
-        assert told.rstrip().endswith("gone")
+    script = 'echo "[$LISTEN_FDS$LISTEN_PID]"; (: <&3) 2> /dev/null || echo gone'
+    folder = write(
+        child=f"import subprocess\ndef told(): return subprocess.check_output(['sh', '-c', {script!r}]).decode()",
+        hello="import child\n" + hello("child.told()"),
+    )
+    with serving_ready("hello:app", directory=folder) as server:
+        assert server.ask("/").text == "[]\ngone\n"
 
 
 def test_what_the_app_prints_comes_at_once_and_plain(write):
