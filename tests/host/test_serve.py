@@ -67,15 +67,16 @@ def test_the_interpreter_of_the_app_needs_uvicorn_but_not_launcher(write, tmp_pa
         assert server.ask("/").text == "no launcher"
 
 
-def test_no_module_of_the_host_can_be_taken_for_one_of_the_app(write):
-    """The app's own `target`, `notify`, `server`, `serve` and `command` are the ones it imports."""
+def test_no_module_of_the_host_can_be_taken_for_one_of_the_app(write, tmp_path_factory):
+    """Installed modules named `target`, `notify` … are the ones the app imports, though ours is the script's folder."""
     names = ("target", "notify", "server", "serve", "command")
-    folder = write(
-        hello=f"import {', '.join(names)}\n" + hello("target.OWN + notify.OWN + server.OWN + serve.OWN + command.OWN"),
-        **{name: f"OWN = {name[0]!r}" for name in names},
-    )
-    with serving_ready("hello:app", directory=folder) as server:
-        assert server.ask("/").text == "tnssc"
+    installed = tmp_path_factory.mktemp("installed")
+    for name in names:
+        (installed / f"{name}.py").write_text(f"OWN = {name!r}")
+    told = " + ' ' + ".join(f"{name}.OWN" for name in names)
+    folder = write(hello=f"import {', '.join(names)}\n" + hello(told))
+    with serving_ready("hello:app", directory=folder, env={"PYTHONPATH": str(installed)}) as server:
+        assert server.ask("/").text == " ".join(names)
 
 
 def test_directory_comes_first_on_the_path_then_pythonpath(write, tmp_path_factory):
@@ -90,7 +91,10 @@ def test_directory_comes_first_on_the_path_then_pythonpath(write, tmp_path_facto
 def test_children_of_the_app_get_neither_the_socket_nor_its_variables(write):
     script = 'echo "[$LISTEN_FDS$LISTEN_PID]"; (: <&3) 2> /dev/null || echo gone'
     folder = write(
-        child=f"import subprocess\ndef told(): return subprocess.check_output(['sh', '-c', {script!r}]).decode()",
+        child=f"""
+        import subprocess
+        def told(): return subprocess.check_output(["sh", "-c", {script!r}], close_fds=False).decode()
+        """,
         hello="import child\n" + hello("child.told()"),
     )
     with serving_ready("hello:app", directory=folder) as server:
