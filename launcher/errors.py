@@ -196,6 +196,20 @@ class NoProject(ProfileError):
     general_remedy = "Go to the project, name it with -C DIR, or write profiles/dev.toml."
 
 
+class UserUnusable(ProfileError):
+    code = 1017
+    title = "user cannot be used"
+    cause = "The `user` of a service does not exist here, or the launcher may not become that user."
+    general_remedy = "Correct the name, take `user` out, or run the launcher as root."
+
+
+class InterpreterMissing(ProfileError):
+    code = 1018
+    title = "interpreter missing"
+    cause = "The `python` that is to serve an `app` does not exist or cannot be executed."
+    general_remedy = "Make the environment (`python3 -m venv .venv`), or correct `python`, relative to the project."
+
+
 # 2xxx: the plan and its services -------------------------------------------------------------------------------
 
 

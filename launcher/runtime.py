@@ -81,9 +81,9 @@ class Runtime:
             label_of=labels.__getitem__,
             awaited=frozenset(name for name in labels if (check := plan.service_of(name).health) and check.log),
         )
-        self._logs = LogFiles(folder / "logs", self._writer, say=self.console.system)
+        self._logs = LogFiles(self._writer, folder / "logs", note=self.console.system)
         hub.follow(self.console.print)
-        hub.follow(self._logs.write)
+        hub.follow(self._logs)
         hub.follow(self.tail)
         engine = LocalEngine(reader=self._reader, guard=guard)
         self._prober = Scheduler(post=inbox.put, clock=clock, children=engine.children, taps=hub, folder=folder)
@@ -120,7 +120,7 @@ class Runtime:
         ended. `named`: the user named these services.
         """
         restore_signals = self._reader.forward_signals(self.loop.post)
-        self._server.start()
+        self._server.open()
         self.loop.open(self._hub)
         self.loop.post(StartAsked(services=tuple(services), by="asked for", named=named, reply=settled))
         accepted()

@@ -37,7 +37,7 @@ def join(target: Target, args: Namespace) -> int:
     )
     console.system(f"{target.profile} runs already: joining it" + (" (Ctrl-C leaves it running)" if follows else ""))
     request = wire.Start(
-        services=tuple(target.services_of(plan)),
+        services=target.services,
         named=target.named,
         follow=follows,
         by="asked for from another terminal",

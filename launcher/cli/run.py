@@ -39,7 +39,7 @@ def start(args: Namespace) -> int:
     store = FileStore(target.folder / "state.json", notes.append)
     memory = store.load()
     plan = target.plan(recorded=memory.ports() if memory else {})
-    services = target.services_of(plan)
+    services = target.services
     refuse_taken_ports(plan, services)
     report: Report | None = None
     if args.detach:
@@ -50,12 +50,13 @@ def start(args: Namespace) -> int:
             return forked
         report = forked
 
+    from launcher.engines.guard import fork_guard  # noqa: PLC0415
     from launcher.runtime import Runtime  # noqa: PLC0415
 
     runtime = Runtime(
         plan,
         folder=target.folder,
-        guard=guard,
+        guard=fork_guard(),
         environ=os.environ,
         store=store,
         memory=memory,

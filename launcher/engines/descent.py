@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeVar
 
 #: `<launcher's id>:<instance>:<generation>`, one word for each launcher around the process, the innermost last.
@@ -48,7 +48,7 @@ def become_subreaper() -> bool:
 def take_census() -> dict[int, Process]:
     """Every process of the machine (of our PID namespace), by pid."""
     census = {}
-    for name in os.listdir("/proc"):
+    for name in os.listdir("/proc"):  # noqa: PTH208  (names are all it needs, hundreds of them)
         if name.isdecimal():
             line = _contents(f"/proc/{name}/stat")
             # The name, in parentheses, may hold anything, parentheses and newlines too: what counts follows the last.
@@ -63,14 +63,13 @@ def families(
     *,
     ancestor: int,
     mains: Mapping[int, Key],
-    newborn: Container[int],
     trace: Callable[[int], Key | None],
 ) -> dict[Key, set[int]]:
     """The living descendants of each run, its main process left out.
 
     `mains` has the main process of each run, ended ones too: its number is still that of its session and group. A child
     of `ancestor` belongs to the run whose main it is or whose session or group it is in; else `trace` decides, and its
-    own descendants follow it. The `newborn`, and children in the ancestor's own session (a library's), are nobody's.
+    own descendants follow it. Children in the ancestor's own session (a library's) are nobody's.
     """
     children: dict[int, list[int]] = {}
     for pid, process in census.items():
@@ -80,7 +79,7 @@ def families(
     for child in children.get(ancestor, ()):
         process = census[child]
         key = next((mains[pid] for pid in (child, process.session, process.group) if pid in mains), None)
-        if key is None and not process.dead and process.session != ours and child not in newborn:
+        if key is None and not process.dead and process.session != ours:
             key = trace(child)
         if key is not None:
             family = found.setdefault(key, set())
@@ -107,7 +106,7 @@ def writes_to(pid: int) -> set[tuple[int, int]]:
     files = set()
     for descriptor in (1, 2):
         try:
-            file = os.stat(f"/proc/{pid}/fd/{descriptor}")
+            file = os.stat(f"/proc/{pid}/fd/{descriptor}")  # noqa: PTH116  (as above)
         except OSError:
             continue
         files.add((file.st_dev, file.st_ino))

@@ -89,7 +89,7 @@ class Guard:
         self._pipe = pipe
 
     def watch(self, pid: int) -> None:
-        """This process leads a group that must not outlive us."""
+        """Take in a process that leads a group which must not outlive us."""
         self._tell(f"+{pid}\n")
 
     def forget(self, pid: int) -> None:

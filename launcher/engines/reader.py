@@ -15,6 +15,7 @@ import heapq
 import os
 import selectors
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -92,6 +93,8 @@ class Reader:
         """End the thread; what it watched lives on. Every action asked for before is done, no further one."""
         self.call(self._close)
         self._thread.join()
+        if self._post is not None and threading.current_thread() is threading.main_thread():
+            signal.set_wakeup_fd(-1)  # its number will be another file's; the handlers stay until they are undone
         self._waker.close()
         self._woken.close()
         self._pipes.close()
@@ -244,6 +247,8 @@ class Reader:
         The kernel shows the first dead child only; one that is watched is reaped by its watcher in the next round,
         which comes here again.
         """
+        if sys.platform != "linux":
+            return  # no sub-reaper, so no orphans; and macOS' Python has no waitid
         with self._birth, contextlib.suppress(ChildProcessError):
             while dead := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
                 if self.owns(dead.si_pid) or os.getsid(dead.si_pid) == os.getsid(0):

@@ -62,6 +62,7 @@ class Running:
 
     @property
     def pid(self) -> int:
+        """The process's number, which is also its session's and its group's."""
         return self.child.pid
 
 
@@ -198,14 +199,14 @@ class Runs:
             os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
             return {}, {}  # no child, so no descendant: the sub-reaper would have inherited it
-        with self._reader.birth() as newborn:  # a child between its fork and its exec can't be told from an orphan
+        awaited = {running.watching for running in self._runs.values()}
+        with self._reader.birth():  # a child between its fork and its exec can't be told from an orphan
             census = descent.take_census()
             families = descent.families(
                 census,
                 ancestor=os.getpid(),
                 mains={running.pid: running.run for running in self._runs.values()},
-                newborn=newborn,
-                trace=self._trace,
+                trace=lambda pid: None if self._reader.owns(pid) and pid not in awaited else self._trace(pid),
             )
         return families, census
 

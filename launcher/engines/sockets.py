@@ -53,7 +53,7 @@ class HeldSockets:
 
 
 def variables(sockets: tuple[HeldSocket, ...]) -> dict[str, str]:
-    """What tells a service of its sockets; LISTEN_PID is set where the pid is known, by the service's own shell line."""
+    """What tells a service of its sockets; LISTEN_PID is set where the pid is known: by its own shell line."""
     if not sockets:
         return {}
     return {"LISTEN_FDS": str(len(sockets)), "LISTEN_FDNAMES": ":".join(each.name for each in sockets)}
@@ -91,7 +91,8 @@ def _holder_of(port: int) -> str:
 
     try:
         for connection in psutil.net_connections(kind="tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            address = connection.laddr
+            if connection.status == psutil.CONN_LISTEN and address and address.port == port and connection.pid:
                 return f"pid {connection.pid} ({' '.join(psutil.Process(connection.pid).cmdline())})"
     except (psutil.Error, OSError):
         return ""

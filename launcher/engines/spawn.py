@@ -15,7 +15,7 @@ import subprocess
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from honcho.process import Popen
+from honcho.process import Popen  # type: ignore[import-untyped]  # honcho has no types
 
 from launcher.engines.commandline import program_of
 from launcher.engines.descent import MARK
@@ -40,12 +40,14 @@ def spawn(launch: Launch, *, mark: str, held: socket.socket | None, label: str) 
     if not os.path.isdir(launch.directory):  # noqa: PTH112  (pathlib costs 1 MB that nothing else here needs)
         raise FolderMissing(f"{what}: no such directory: {launch.directory}")
     program = launch.argv[0] if launch.argv else program_of(launch.shell)
-    if program is not None:
-        _find(program, launch, what)
+    file = None if program is None else _find(program, launch, what)
+    argv = _argv(launch, what, simple=program is not None)
     try:
-        return Popen(
-            _argv(launch, what, simple=program is not None),
+        child: subprocess.Popen[bytes] = Popen(
+            argv,
             shell=False,
+            # The file found, so that subprocess doesn't go through the PATH again, by its own rules.
+            executable=file if argv == [*launch.argv] else argv[0],
             stdin=subprocess.DEVNULL if held is None else held.fileno(),
             env={**launch.env, **variables(launch.sockets), MARK: marked(launch.env, mark)},
             cwd=launch.directory,
@@ -56,6 +58,7 @@ def spawn(launch: Launch, *, mark: str, held: socket.socket | None, label: str) 
         raise _refusal(error, program or "/bin/sh", what) from error
     except (ValueError, subprocess.SubprocessError) as error:
         raise SpawnFailed(f"{what}: {error}") from error
+    return child
 
 
 def marked(env: Mapping[str, str], mark: str) -> str:
@@ -118,21 +121,26 @@ def _identity(user: str, what: str) -> dict[str, Any]:
     }
 
 
-def _find(program: str, launch: Launch, what: str) -> None:
-    """Refuse a program that is not there, or that nobody may execute, by the service's own PATH and folder."""
+def _find(program: str, launch: Launch, what: str) -> str:
+    """The program's file by the service's own PATH and folder; refused if there is none or nobody may execute it."""
     path = launch.env.get("PATH", _PATH)
-    folders = [""] if "/" in program else path.split(":")
-    for folder in folders:
-        file = os.path.join(launch.directory, folder, program)  # noqa: PTH118  (as above)
-        if os.path.isfile(file):  # noqa: PTH113
-            if os.access(file, os.X_OK) or launch.user:
-                return
-            if "/" in program:
-                raise NotExecutable(f"{what}: not executable: {program}")
     if "/" in program:
-        kind = NotExecutable if os.path.isdir(file) else CommandNotFound  # noqa: PTH112
-        raise kind(f"{what}: " + ("is a directory: " if kind is NotExecutable else "no such file: ") + program)
+        file = os.path.join(launch.directory, program)  # noqa: PTH118  (as above)
+        if not os.path.exists(file):  # noqa: PTH110
+            raise CommandNotFound(f"{what}: no such file: {program}")
+        if _may_execute(file, launch.user):
+            return file
+        raise NotExecutable(f"{what}: not executable: {program}")
+    for folder in path.split(":"):
+        file = os.path.join(launch.directory, folder, program)  # noqa: PTH118
+        if _may_execute(file, launch.user):
+            return file
     raise CommandNotFound(f"{what}: command not found: {program} (PATH of the service: {path})")
+
+
+def _may_execute(file: str, user: str) -> bool:
+    """Whether it is a file that we may execute; of another user's rights the system judges at the start."""
+    return os.path.isfile(file) and bool(user or os.access(file, os.X_OK))  # noqa: PTH113
 
 
 def _refusal(error: OSError, program: str, what: str) -> LauncherError:
@@ -142,5 +150,5 @@ def _refusal(error: OSError, program: str, what: str) -> LauncherError:
     if error.errno == errno.ENOEXEC:
         return NotExecutable(f"{what}: {program} is neither a program nor a script with an interpreter (#!)")
     if error.errno == errno.EACCES:
-        return NotExecutable(f"{what}: permission denied: {program}")
+        return NotExecutable(f"{what}: permission denied: {error.filename or program}")
     return SpawnFailed(f"{what}: {error.strerror}")

@@ -42,6 +42,9 @@ def says(text: str, *, unit: str = "", **limits: Any) -> Meta:
 Seconds = Annotated[float, Meta(ge=0, extra={"unit": "s", "duration": True})]
 
 
+#: Bytes. In TOML a number, or "512MB": `profile/sizes` reads it.
+Size = Annotated[int, Meta(gt=0, extra={"unit": "bytes", "size": True})]
+
 #: msgspec takes a limit on a number only, not on a union with one.
 Positive = Annotated[int, Meta(ge=1)]
 
@@ -190,10 +193,7 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a service's processes may use."""
 
     open_files: Annotated[Positive | None, says("Open file descriptors of each process (RLIMIT_NOFILE).")] = None
-    memory: Annotated[
-        str | int | None,
-        says("Data memory of each process (RLIMIT_DATA): bytes, or '512MB', '2GB'.", unit="bytes"),
-    ] = None
+    memory: Annotated[Size | None, says('Data memory of each process (RLIMIT_DATA): bytes, or "512MB", "2GB".')] = None
 
 
 class Defaults(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

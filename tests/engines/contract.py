@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 
@@ -68,9 +69,7 @@ class EngineContract:
         [(TERM, -15), (Stop(level=StopLevel.DRAIN), -15), (Stop(level=StopLevel.SIGNAL, signal="INT"), -2), (KILL, -9)],
         ids=["signal", "drain", "another-signal", "kill"],
     )
-    def test_stop_ends_the_process(
-        self, opened: Engine, events: Events, sink: Memory, how: Stop, code: int
-    ) -> None:
+    def test_stop_ends_the_process(self, opened: Engine, events: Events, sink: Memory, how: Stop, code: int) -> None:
         """The exit code of a process that a signal ended is minus the signal's number."""
         run = Run("web.1", 1)
         opened.start(launch(argv=python(f"import signal; signal.signal(2, signal.SIG_DFL); {WAIT}")))
@@ -135,8 +134,6 @@ class EngineContract:
         try:
             assert alive([pid]) == [pid]
         finally:
-            import os
-
             os.kill(pid, 9)
             wait_gone(pid)
 

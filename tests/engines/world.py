@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import select
 import sys
 import threading
 from collections import defaultdict
@@ -33,6 +34,7 @@ def plan_of(*names: str, signal: str = "TERM", grace: float = 5.0) -> Plan:
         env={},
         secrets=(),
         python="",
+        ports="8000-8099",
         services={name: Service(command="true", stop=Stop(signal=signal, grace=grace)) for name in names},
         instances={
             f"{name}.1": Instance(name=f"{name}.1", service=name, index=1, engine=EngineName.LOCAL, label=name)
@@ -67,7 +69,7 @@ class Events:
         """The next event of this kind (of this run); those before it are in `seen`."""
         while True:
             event: Any = self.next()
-            if isinstance(event, kind) and (run is None or (event.instance, event.generation) == (run.instance, run.generation)):  # type: ignore[attr-defined]
+            if isinstance(event, kind) and (run is None or Run(event.instance, event.generation) == run):
                 return event
 
     def none_left(self) -> bool:
@@ -136,8 +138,6 @@ def alive(pids: Iterable[int]) -> list[int]:
 
 def wait_gone(*pids: int) -> None:
     """Wait until none of these processes runs, told by pidfds."""
-    import select
-
     for pid in pids:
         try:
             pidfd = os.pidfd_open(pid)

@@ -1,0 +1,98 @@
+"""The command line: which command, and the one place that catches and prints errors.
+
+What is asked for most often is answered before anything is imported for it; every command is imported when it is used.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from launcher import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from launcher.errors import LauncherError
+
+USAGE, INTERRUPTED = 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; the exit status. Never raises for what a user can meet."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words in (["--version"], ["version"], ["-v"]):
+        print(f"launcher {__version__}")  # noqa: T201
+        return 0
+    from launcher.errors import LauncherError  # noqa: PLC0415
+
+    debug = "--debug" in words
+    try:
+        return _run(words)
+    except LauncherError as error:
+        if debug:
+            raise
+        sys.stderr.write(describe(error, colour=_wants_colour()))
+        return error.status
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has enough; keep the interpreter from complaining when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except Exception as error:
+        if debug:
+            raise
+        sys.stderr.write(describe(_internal(error), colour=_wants_colour()))
+        return _internal(error).status
+
+
+def describe(error: LauncherError, *, colour: bool = False) -> str:
+    """An error for people: code, place, sentence, and what to do; several of them one after the other."""
+    from launcher.errors import ProblemsFound  # noqa: PLC0415
+
+    if isinstance(error, ProblemsFound):
+        return "".join(describe(problem, colour=colour) for problem in error.problems)
+    red, plain = ("\033[31m", "\033[0m") if colour else ("", "")
+    code = f"E{error.code} " if error.code else ""
+    remedy = f"      {error.remedy}\n" if error.remedy else ""
+    return f"{red}{code}{plain}{error}\n{remedy}"
+
+
+def _run(words: list[str]) -> int:
+    from launcher.cli.parser import parse  # noqa: PLC0415
+
+    args = parse(words, launch=os.path.basename(sys.argv[0]) == "launch")  # noqa: PTH119  (pathlib costs start-up time)
+    match args.command:
+        case "start" | "up":
+            from launcher.cli import run  # noqa: PLC0415
+
+            return run.start(args)
+        case "stop" | "restart" | "status" | "logs" | "wait" | "why":
+            from launcher.cli import control  # noqa: PLC0415
+
+            return control.COMMANDS[args.command](args)
+        case "plan" | "graph" | "explain" | "version":
+            from launcher.cli import inspect  # noqa: PLC0415
+
+            return inspect.COMMANDS[args.command](args)
+        case _:
+            from launcher.cli import files  # noqa: PLC0415
+
+            return files.config(args)
+
+
+def _wants_colour() -> bool:
+    if os.environ.get("NO_COLOR") or not sys.stderr.isatty():
+        return False
+    import colorama  # noqa: PLC0415  (only a terminal needs it)
+
+    colorama.just_fix_windows_console()
+    return True
+
+
+def _internal(error: Exception) -> LauncherError:
+    from launcher.errors import InternalError  # noqa: PLC0415
+
+    return InternalError(f"{type(error).__name__}: {error}")

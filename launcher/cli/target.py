@@ -1,0 +1,90 @@
+"""What a command means: the project, the profile and the services, from its words, flags and environment."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from launcher.control.running import run_folder
+from launcher.errors import AmbiguousName, UnknownService
+from launcher.plan.nearest import did_you_mean
+from launcher.profile.load import Loaded, Project, choose_profile, find_project, load, load_procfile
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from launcher.plan.model import Plan
+
+
+class Target(Struct, frozen=True, kw_only=True):
+    """A loaded profile, where its launcher lives, and the services that were named."""
+
+    project: Project
+    profile: str
+    loaded: Loaded
+    folder: Path
+    named_services: tuple[str, ...]
+
+    @property
+    def named(self) -> bool:
+        """Whether the user named services, or the profile as a whole is meant."""
+        return bool(self.named_services)
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The services meant: those named, else the profile's selection, else all."""
+        profile = self.loaded.profile
+        if self.named_services:
+            return self.named_services
+        return tuple(profile.settings.select if profile.settings.select is not None else profile.services)
+
+    def plan(self, *, recorded: Mapping[str, int] | None = None) -> Plan:
+        """The plan of the whole profile; `recorded` are the ports that instances had before."""
+        from launcher.plan.build import build  # noqa: PLC0415
+        from launcher.world import is_free  # noqa: PLC0415
+
+        profile = self.loaded.profile
+        return build(profile, select=tuple(profile.services), recorded=recorded or {}, is_free=is_free)
+
+
+def project_of(args: Namespace) -> Project:
+    """The project of `-C DIR`, or of the working directory."""
+    return find_project(Path(args.directory or "."))
+
+
+def target_of(args: Namespace, words: Sequence[str] = ()) -> Target:
+    """Load the profile meant. `words`: a first one that names a profile and no service is the profile."""
+    project = project_of(args)
+    named, rest = args.profile, list(words)
+    if named is None and rest and rest[0] in project.profiles:
+        fallback = choose_profile(project, None, os.environ)
+        if fallback in project.profiles and rest[0] in _load(project, fallback, args).profile.services:
+            raise AmbiguousName(f"{rest[0]} is a profile and a service of {fallback}")
+        named = rest.pop(0)
+    is_procfile = named is None and not project.profiles and project.procfile is not None
+    name = "Procfile" if is_procfile else choose_profile(project, named, os.environ)
+    loaded = _load(project, name, args)
+    for caution in loaded.warnings:
+        print(caution, file=sys.stderr)  # noqa: T201
+    for service in rest:
+        if service not in loaded.profile.services:
+            raise UnknownService(f'no service "{service}" in {name}{did_you_mean(service, loaded.profile.services)}')
+    folder = Path(args.run_dir).absolute() if args.run_dir else run_folder(project.root, name)
+    return Target(project=project, profile=name, loaded=loaded, folder=folder, named_services=tuple(rest))
+
+
+def start_target(args: Namespace) -> Target:
+    """What `start [PROFILE] [SERVICE…] [--services a,b]` means."""
+    more = [name for name in (args.services or "").split(",") if name]
+    return target_of(args, [*args.words, *more])
+
+
+def _load(project: Project, name: str, args: Namespace) -> Loaded:
+    if name == "Procfile" and name not in project.profiles and project.procfile is not None:
+        return load_procfile(project, project.procfile, environ=os.environ, sets=args.set or ())
+    return load(project, name, environ=os.environ, sets=args.set or ())

@@ -1,0 +1,128 @@
+"""The log files: `logs/INSTANCE.log`, every line with the UTC time at which its batch came.
+
+    2026-11-24T04:05:06.123Z GET / 200
+
+They hold the bytes that the service printed, line by line. A file that would grow past its limit becomes `.log.1`,
+the one before `.log.2`, and no line is torn or lost by that. `logread` reads them.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from launcher.observe.lines import prefixed
+
+if TYPE_CHECKING:  # who only reads a log needs no writer
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from launcher.observe.hub import Batch
+    from launcher.observe.writer import Writer
+
+#: A file larger than this is set aside, and this many of those are kept.
+LIMIT = 10 * 1024 * 1024
+KEPT = 2
+#: How much is offered to the kernel at once.
+BLOCK = 256 * 1024
+
+
+class LogFile:
+    """One instance's file, a `writer.Target`; opened when there is something to write."""
+
+    __slots__ = ("_failed", "_file", "_limit", "_path", "_size", "block", "sip")
+
+    def __init__(self, path: Path, *, limit: int, failed: Callable[[OSError], None]) -> None:
+        self._path = path
+        self._limit = limit
+        self._failed = failed
+        self._file: int | None = None
+        self._size = 0
+        self.block = min(BLOCK, limit)
+        self.sip = 0
+
+    def prepare(self, size: int) -> int:
+        """Open the file, or change for a new one where `size` bytes more would be too many."""
+        if self._file is None:
+            self._file = self._open()
+        if self._size and self._size + size > self._limit:
+            self.close()
+            self._rotate()
+            self._file = self._open()
+        self._size += size
+        return self._file
+
+    def failed(self, error: OSError) -> None:
+        """Hear that the disk is full, or the folder gone: nothing more is written here."""
+        self.close()
+        self._failed(error)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _open(self) -> int:
+        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        self._size = os.fstat(file).st_size
+        if self._size and os.pread(file, 1, self._size - 1) != b"\n":
+            # A launcher was killed in the middle of a line, or its disk was full.
+            self._size += os.write(file, b"\n")
+        return file
+
+    def _rotate(self) -> None:
+        for number in range(KEPT, 0, -1):
+            older = generation(self._path, number - 1)
+            if older.exists():
+                older.replace(generation(self._path, number))
+
+
+def generation(path: Path, number: int) -> Path:
+    """Name the file itself (0) or one set aside: `api.1.log.1` is younger than `api.1.log.2`."""
+    return path.with_name(f"{path.name}.{number}") if number else path
+
+
+class LogFiles:
+    """Writes what each instance prints into its file (a consumer of the hub).
+
+    `note` hears, from the writing thread and once for all files, that they can't be written; services go on.
+    """
+
+    def __init__(self, writer: Writer, folder: Path, *, note: Callable[[str], None], limit: int = LIMIT) -> None:
+        self._writer = writer
+        self._folder = folder
+        self._note = note
+        self._limit = limit
+        self._files: dict[str, LogFile] = {}
+        self._noted = False
+        self._second = -1
+        self._stamp = b""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def __call__(self, batch: Batch) -> None:
+        """Write a batch of lines."""
+        file = self._files.get(batch.run.instance)
+        if file is None:
+            file = self._files[batch.run.instance] = LogFile(
+                log_path(self._folder, batch.run.instance), limit=self._limit, failed=self._failed
+            )
+        self._writer.put(file, prefixed(batch.lines, self._stamp_at(batch.at)))
+
+    def _stamp_at(self, at: float) -> bytes:
+        second, rest = divmod(int(at * 1000), 1000)
+        if second != self._second:
+            self._second = second
+            self._stamp = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second)).encode()
+        return b"%s%03dZ " % (self._stamp, rest)
+
+    def _failed(self, error: OSError) -> None:
+        if not self._noted:
+            self._noted = True
+            self._note(f"cannot write log files in {self._folder}: {error.strerror}; services go on without")
+
+
+def log_path(folder: Path, instance: str) -> Path:
+    """Name the file into which an instance's lines go."""
+    return folder / f"{instance}.log"

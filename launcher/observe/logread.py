@@ -1,0 +1,109 @@
+"""Reads log files back: the last lines of one, across rotation, or those of several merged in the order of time.
+
+Reads backwards in blocks, so that the end of a large file costs no more than that of a small one. Files are opened
+youngest first and all at once, since a rotation under way renames the younger ones into the older ones' places.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+from launcher.observe.logfile import KEPT, generation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+_BLOCK = 64 * 1024
+_STAMP = len("2026-11-24T04:05:06.123Z ")
+
+
+class Line(NamedTuple):
+    """One line of a log: whose, when (on the wall clock), and what, without its stamp and newline."""
+
+    label: str
+    at: float
+    text: str
+
+
+def last_lines(path: Path, count: int) -> list[bytes]:
+    """Give the last `count` lines of a log as they stand there, oldest first, without their newlines.
+
+    A log that doesn't exist has no lines; a last line without newline, being written just now, counts as one.
+    """
+    found: list[bytes] = []
+    with ExitStack() as stack:
+        for file in _open_all(path, stack):
+            if len(found) < count:
+                found[:0] = _last_of(file, count - len(found))
+    return found
+
+
+def merge(paths: Mapping[str, Path], count: int) -> Iterator[Line]:
+    """Give the last `count` lines of every log, those of all of them together in the order of time.
+
+    `paths` are by label; where times are equal its order decides. A line without a stamp has the time of the one
+    before it.
+    """
+    from heapq import merge as merged  # noqa: PLC0415  (only `logs` needs it)
+
+    return merged(
+        *(_stamped(label, last_lines(path, count)) for label, path in paths.items()), key=lambda line: line.at
+    )
+
+
+def parse_line(label: str, raw: bytes, before: float = 0.0) -> Line:
+    """Take a line of a log file apart; one without a stamp gets the time `before` and is all text."""
+    from datetime import datetime  # noqa: PLC0415  (only `logs` needs it)
+
+    stamp, text = raw[: _STAMP - 1], raw[_STAMP:]
+    if stamp.endswith(b"Z") and raw[_STAMP - 1 : _STAMP] == b" ":
+        with suppress(ValueError):
+            at = datetime.fromisoformat(stamp.decode("ascii")).timestamp()
+            return Line(label, at, text.decode("utf-8", "replace"))
+    return Line(label, before, raw.decode("utf-8", "replace"))
+
+
+def _stamped(label: str, lines: list[bytes]) -> Iterator[Line]:
+    at = 0.0
+    for raw in lines:
+        line = parse_line(label, raw, at)
+        at = line.at
+        yield line
+
+
+def _open_all(path: Path, stack: ExitStack) -> list[BinaryIO]:
+    files: list[BinaryIO] = []
+    seen: set[int] = set()
+    for number in range(KEPT + 1):
+        try:
+            file = stack.enter_context(generation(path, number).open("rb"))
+        except FileNotFoundError:
+            continue
+        # A file that was renamed between two of these calls is met again under its new name.
+        inode = os.fstat(file.fileno()).st_ino
+        if inode not in seen:
+            seen.add(inode)
+            files.append(file)
+    return files
+
+
+def _last_of(file: BinaryIO, count: int) -> list[bytes]:
+    """Give the last `count` lines of one file."""
+    at = file.seek(0, os.SEEK_END)
+    blocks: list[bytes] = []
+    newlines = 0
+    # One newline more than lines: the first line must be whole.
+    while at > 0 and newlines <= count:
+        size = min(_BLOCK, at)
+        at -= size
+        file.seek(at)
+        block = file.read(size)
+        newlines += block.count(b"\n")
+        blocks.append(block)
+    lines = b"".join(reversed(blocks)).split(b"\n")
+    if lines[-1] == b"":
+        lines.pop()
+    return lines[-count:] if count else []

@@ -1,0 +1,299 @@
+"""What keys mean together: one way to run, one way to check, names that exist, references that lead somewhere.
+
+Checks a decoded profile and notes every problem with its origin. Knows nothing of files or of the machine
+(`surroundings` checks those), and nothing of order and cycles, which are the plan's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from launcher.errors import (
+    BadReference,
+    ContradictoryKeys,
+    DependencyCycle,
+    LauncherError,
+    UnknownDependency,
+    UnknownService,
+    WrongType,
+)
+from launcher.profile.decode import Decoded
+from launcher.profile.interpolate import ReferenceKind, references
+from launcher.profile.layers import WAYS_TO_CHECK
+from launcher.profile.model import Health, Policy, Service
+from launcher.profile.names import did_you_mean
+from launcher.profile.origins import BUILT_IN, Origin, Path, Problems, dotted
+from launcher.profile.sizes import LAST_PORT, parse_ports
+
+_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_APP = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?:\(\))?")
+_ATTRIBUTES = ("url", "address", "host", "port", "urls")
+#: `url` of `${services.api.url}`: the root, the service, the attribute.
+_SERVICE_REFERENCE = 3
+_TIMING = ("interval", "timeout", "retries", "start_interval")
+_LAST_EXIT_CODE = 255
+_STATUSES = range(100, 600)
+
+
+class Context:
+    """The profile under check, and how to say what is wrong with it."""
+
+    __slots__ = ("origins", "problems", "profile")
+
+    def __init__(self, profile: Decoded, problems: Problems) -> None:
+        self.profile = profile
+        self.origins = profile.origins
+        self.problems = problems
+
+    def at(self, path: Path) -> Origin:
+        """Where `path`, or else the table it is missing from, was written."""
+        for depth in range(len(path), 0, -1):
+            if origin := self.origins.get(path[:depth]):
+                return origin
+        return BUILT_IN
+
+    def say(self, kind: type[LauncherError], path: Path, sentence: str, *, remedy: str = "") -> None:
+        own = self.origins.get(path)
+        written = dotted(own.key if own and own.key else path)
+        self.problems.add(kind, f"{written}: {sentence}", origin=self.at(path), path=path, remedy=remedy)
+
+    def written(self, path: Path) -> bool:
+        """Whether a service itself has the key; what `[defaults]` gives need not make sense for each."""
+        origin = self.origins.get(path)
+        return origin is not None and origin.key[:1] == ("services",)
+
+
+def check(profile: Decoded, problems: Problems) -> None:
+    """Note everything that is wrong with the profile as such."""
+    context = Context(profile, problems)
+    _check_settings(context)
+    for name, value in profile.env.items():
+        _check_variable(context, ("env", name), value)
+    for name, service in profile.services.items():
+        path: Path = ("services", name)
+        if not _NAME.fullmatch(name):
+            context.say(WrongType, path, "a service's name has letters, digits, _ and - only")
+        _check_run(context, path, service)
+        _check_app(context, path, service)
+        _check_port(context, path, service)
+        _check_needs(context, path, service)
+        _check_ending(context, path, service)
+        if service.health is not None:
+            _check_health(context, path, service, service.health)
+        for variable, value in service.env.items():
+            _check_variable(context, (*path, "env", variable), value)
+    _check_references(context)
+
+
+def _check_settings(context: Context) -> None:
+    settings, services = context.profile.settings, context.profile.services
+    try:
+        parse_ports(settings.ports)
+    except WrongType as error:
+        context.say(WrongType, ("launcher", "ports"), error.sentence, remedy=error.remedy)
+    for name in settings.select or ():
+        if name not in services:
+            sentence = f"no service `{name}`{did_you_mean(name, services)}"
+            context.say(UnknownService, ("launcher", "select"), sentence)
+
+
+def _check_run(context: Context, path: Path, service: Service) -> None:
+    name = str(path[-1])
+    has_app, has_command = ((*path, key) in context.origins for key in ("app", "command"))
+    if has_app and has_command:
+        context.say(ContradictoryKeys, (*path, "command"), "a service has `app` or `command`, not both")
+    elif not has_app and not has_command and not context.problems.touch(path):
+        if context.at(path).line:
+            context.say(ContradictoryKeys, path, "has neither `app` nor `command`")
+        else:  # an override that meant another service
+            others = [other for other in context.profile.services if other != name]
+            context.say(UnknownService, path, f"no service `{name}`{did_you_mean(name, others)}")
+    if service.command is not None and not "".join(service.command).strip():
+        context.say(WrongType, (*path, "command"), "is empty")
+    if service.command is not None and "\0" in "".join(service.command):
+        context.say(WrongType, (*path, "command"), "holds a NUL character, which no process can be given")
+    if service.app is not None and not _APP.fullmatch(service.app):
+        remedy = 'Write app = "module:name", or "module:factory()" for a function that makes the app.'
+        context.say(WrongType, (*path, "app"), f'expected "module:name", got "{service.app}"', remedy=remedy)
+
+
+def _check_app(context: Context, path: Path, service: Service) -> None:
+    if service.app is None:
+        for key in (("python",), ("pythonpath",), ("stop", "drain")):
+            if context.written((*path, *key)):
+                context.say(ContradictoryKeys, (*path, *key), "is for an `app` only, and this service has none")
+        return
+    if service.is_task:
+        sentence = "an `app` is served without end, a task runs to completion"
+        context.say(ContradictoryKeys, (*path, "kind"), sentence, remedy="Give the task a `command`.")
+    if not service.socket and context.written((*path, "socket")):
+        context.say(ContradictoryKeys, (*path, "socket"), "the launcher always holds the socket of an `app`")
+
+
+def _check_port(context: Context, path: Path, service: Service) -> None:
+    if service.socket and service.port is None:
+        remedy = 'Add port = "auto", or a number.'
+        context.say(ContradictoryKeys, (*path, "socket"), "needs a `port` to listen on", remedy=remedy)
+    if not isinstance(service.port, int):
+        return
+    last = service.port + service.replicas - 1
+    if not 1 <= service.port <= LAST_PORT:
+        remedy = 'Choose a port from 1 to 65535, or "auto" for a free one.'
+        context.say(WrongType, (*path, "port"), f"{service.port} is no port", remedy=remedy)
+    elif last > LAST_PORT:
+        sentence = f"{service.replicas} replicas from {service.port} on would end at {last}, past the last port, 65535"
+        context.say(WrongType, (*path, "port"), sentence)
+
+
+def _check_needs(context: Context, path: Path, service: Service) -> None:
+    name = str(path[-1])
+    for need, edge in service.depends_on.items():
+        own = (*path, "depends_on", need)
+        if need == name:
+            context.say(DependencyCycle, own, f"`{name}` depends on itself")
+        elif need not in context.profile.services and edge.required:
+            sentence = f"no service `{need}`{did_you_mean(need, context.profile.services)}"
+            context.say(UnknownDependency, own, sentence)
+
+
+def _check_ending(context: Context, path: Path, service: Service) -> None:
+    for code in service.success_exit_codes:
+        if not 0 <= code <= _LAST_EXIT_CODE:
+            context.say(WrongType, (*path, "success_exit_codes"), f"an exit code is 0 to 255, got {code}")
+    if service.is_task and service.restart.policy is Policy.ALWAYS:
+        remedy = 'Give the task restart = "no" or "on-failure", or make it a service.'
+        sentence = "a task that is always restarted never completes"
+        context.say(ContradictoryKeys, (*path, "restart", "policy"), sentence, remedy=remedy)
+    if service.is_task and context.written((*path, "health")):
+        sentence = "a task is ready when it has completed; a health check would never be asked"
+        context.say(ContradictoryKeys, (*path, "health"), sentence)
+
+
+def _check_health(context: Context, path: Path, service: Service, health: Health) -> None:
+    own = (*path, "health")
+    ways = [way for way in sorted(WAYS_TO_CHECK) if getattr(health, way) not in (None, False)]
+    if len(ways) > 1:
+        sentence = f"exactly one of http, tcp, exec, log, notify; here are {' and '.join(ways)}"
+        context.say(ContradictoryKeys, own, sentence)
+    if not ways and not context.problems.touch(own):
+        context.say(ContradictoryKeys, own, "says how often to check but not what: http, tcp, exec, log or notify")
+    _check_http(context, own, service, health)
+    _check_tcp(context, own, service, health)
+    if health.exec is not None and not "".join(health.exec).strip():
+        context.say(WrongType, (*own, "exec"), "is empty")
+    if health.log is not None:
+        try:
+            re.compile(health.log)
+        except re.error as error:
+            context.say(WrongType, (*own, "log"), f'"{health.log}" is no regular expression: {error}')
+    if ways in (["log"], ["notify"]):
+        for key in _TIMING:
+            if context.written((*own, key)):
+                sentence = f"{dotted((*own, key))}: has no effect, `{ways[0]}` waits for a word and asks nothing"
+                context.problems.caution(ContradictoryKeys.code, sentence, origin=context.at((*own, key)))
+
+
+def _check_http(context: Context, own: Path, service: Service, health: Health) -> None:
+    if health.http is None:
+        for key in ("status", "headers"):
+            if context.written((*own, key)):
+                context.say(ContradictoryKeys, (*own, key), "belongs to an `http` check, and there is none")
+        return
+    if not health.http.startswith(("/", "http://", "https://", "$")):
+        remedy = 'Write a path such as "/healthz", or a URL that begins with http:// or https://.'
+        context.say(WrongType, (*own, "http"), f'"{health.http}" is neither a path nor a URL', remedy=remedy)
+    if health.http.startswith("/") and service.port is None:
+        remedy = "Give the service a `port`, or write a whole URL."
+        context.say(ContradictoryKeys, (*own, "http"), "a path needs the service to have a port", remedy=remedy)
+    statuses = health.status if isinstance(health.status, list) else [health.status]
+    for status in statuses:
+        if status is not None and status not in _STATUSES:
+            context.say(WrongType, (*own, "status"), f"an HTTP status is 100 to 599, got {status}")
+
+
+def _check_tcp(context: Context, own: Path, service: Service, health: Health) -> None:
+    if health.tcp is None or health.tcp is False:
+        return
+    key = (*own, "tcp")
+    if health.tcp is True and service.port is None:
+        remedy = "Give the service a `port`, or write tcp = NUMBER."
+        context.say(ContradictoryKeys, key, "needs the service to have a port", remedy=remedy)
+    elif health.tcp is not True and not 1 <= health.tcp <= LAST_PORT:
+        context.say(WrongType, key, f"{health.tcp} is no port")
+    if service.holds_socket and (health.tcp is True or health.tcp == service.port):
+        sentence = "proves nothing, because the launcher itself listens there; use http or notify"
+        context.say(ContradictoryKeys, key, sentence, remedy='Use health = { http = "/…" } or { notify = true }.')
+
+
+def _check_variable(context: Context, path: Path, value: str) -> None:
+    name = str(path[-1])
+    if not name or "=" in name or "\0" in name + value:
+        sentence = "the system takes no such variable: a name is not empty and has no `=`, nothing has a NUL character"
+        context.say(WrongType, path, sentence)
+
+
+def _check_references(context: Context) -> None:
+    services = context.profile.services
+    for name, text in context.profile.env.items():
+        _check_text(context, ("env", name), text, services, None)
+    for name, service in services.items():
+        for key, text, is_command in _texts(service):
+            _check_text(context, ("services", name, *key), text, services, service, command=is_command)
+
+
+def _texts(service: Service) -> Iterator[tuple[Path, str, bool]]:
+    """Every text of a service in which references are followed, and whether it is a command."""
+    for name, value in service.env.items():
+        yield ("env", name), value, False
+    yield ("directory",), service.directory, False
+    yield ("user",), service.user, False
+    yield ("stop", "command"), service.stop.command, True
+    for text in [service.command] if isinstance(service.command, str) else service.command or ():
+        yield ("command",), text, True
+    if health := service.health:
+        yield ("health", "http"), health.http or "", False
+        for header, value in health.headers.items():
+            yield ("health", "headers", header), value, False
+        for text in [health.exec] if isinstance(health.exec, str) else health.exec or ():
+            yield ("health", "exec"), text, True
+
+
+def _check_text(
+    context: Context,
+    path: Path,
+    text: str,
+    services: Mapping[str, Service],
+    service: Service | None,
+    *,
+    command: bool = False,
+) -> None:
+    try:
+        found = references(text, command=command)
+    except BadReference as error:
+        context.say(BadReference, path, error.sentence, remedy=error.remedy)
+        return
+    for reference in found:
+        if reference.kind is ReferenceKind.DOTTED and (fault := _fault(reference.name, services, service)):
+            context.say(BadReference, path, f"${{{reference.name}}}: {fault}")
+
+
+def _fault(name: str, services: Mapping[str, Service], service: Service | None) -> str:  # noqa: PLR0911  (a table of cases)
+    """What is wrong with a dotted reference made by `service` (None: by `[env]`); empty if nothing is."""
+    root, *rest = name.split(".")
+    match root:
+        case "profile":
+            return "" if rest == ["name"] else "only ${profile.name} exists"
+        case "socket" if rest != ["fd"]:
+            return "only ${socket.fd} exists"
+        case "socket":
+            return "" if service is None or service.holds_socket else "this service holds no socket (socket = true)"
+        case "services" if len(rest) == _SERVICE_REFERENCE - 1:
+            other, attribute = rest
+            if other not in services:
+                return f"no service `{other}`{did_you_mean(other, services)}"
+            if attribute not in _ATTRIBUTES:
+                return f"a service has no `{attribute}`{did_you_mean(attribute, _ATTRIBUTES)}"
+            return f"service `{other}` has no port" if services[other].port is None else ""
+        case _:
+            return "is neither ${services.NAME.url}, ${profile.name} nor ${socket.fd}"
