@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from launcher.profile.load import find_project, load
 
 from launcher.plan.build import build
+from launcher.profile.load import find_project, load
 from tests.serving import ROOT
 
 NAMES = sorted(path.stem for path in (ROOT / "profiles").glob("*.toml"))
