@@ -25,25 +25,26 @@ TEXTS = {
     "start": (
         "start services, in order, and stay with them",
         (
-            "Starts the profile's services and what they depend on, each when its gates are open, and shows their output. "
-            "When a required one fails to become ready, what this start began is stopped again. Where a launcher of the "
-            "profile runs already, starts what is missing there and follows it. Ctrl-C stops everything in reverse order."
+            "Starts the profile's services and what they depend on, each when its gates are open, and shows their "
+            "output. When a required one fails to become ready, what this start began is stopped again. Where a "
+            "launcher of the profile runs already, starts what is missing there and follows it. Ctrl-C stops "
+            "everything in reverse order."
         ),
         "launcher start\nlauncher start full --detach --wait\nlauncher start --services catalog,orders",
     ),
     "stop": (
         "stop services, or everything",
         (
-            "Without names: stops everything in reverse order, and the launcher ends. With names: these only, after the "
-            "dependents whose edge says on_loss = stop."
+            "Without names: stops everything in reverse order, and the launcher ends. With names: these only, after "
+            "the dependents whose edge says on_loss = stop."
         ),
         "launcher stop\nlauncher stop worker",
     ),
     "restart": (
         "restart services",
         (
-            "Stops and starts services, and dependents whose edge says on_loss = restart. A service whose gates could not "
-            "open again is left as it is, unless --force."
+            "Stops and starts services, and dependents whose edge says on_loss = restart. A service whose gates could "
+            "not open again is left as it is, unless --force."
         ),
         "launcher restart orders",
     ),

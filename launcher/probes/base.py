@@ -45,7 +45,7 @@ class Probe(Protocol):
         ...
 
 
-class CannotCheck(Exception):  # noqa: N818  (it says what is the case, as errors.py does)
+class CannotCheck(Exception):
     """The health check is one that can never succeed: no port, a malformed URL. Its text is a sentence."""
 
 

@@ -89,6 +89,7 @@ def accepted(status: int | list[int] | None) -> frozenset[int] | None:
 
 
 def is_accepted(code: int, accepts: frozenset[int] | None) -> bool:
+    """Whether a status is healthy: below 400, or one of those that the profile accepts."""
     return code < 400 if accepts is None else code in accepts  # noqa: PLR2004  (HTTP's first error)
 
 

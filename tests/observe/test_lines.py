@@ -1,5 +1,7 @@
 """Bytes into lines: whatever the batches, the lines are those that honcho would print."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,12 +32,12 @@ def test_batches_become_whole_lines(batches, expected, rest):
 
 def cut(data: bytes, places: list[int]) -> list[bytes]:
     edges = [0, *sorted(place % (len(data) + 1) for place in places), len(data)]
-    return [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [data[start:end] for start, end in itertools.pairwise(edges)]
 
 
 @given(st.text("ab\r\n").map(str.encode), st.lists(st.integers(0, 1000)))
 def test_any_batching_gives_honchos_lines(data, places):
-    """honcho reads up to each newline and prints `splitlines()` of that."""
+    """Honcho reads up to each newline and prints `splitlines()` of that."""
     joiner = Joiner()
     ours = b"".join([joiner.take(batch) for batch in cut(data, places)]) + joiner.finish()
     honchos = [line for raw in data.split(b"\n") for line in (raw.splitlines() or [b""])]

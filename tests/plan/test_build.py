@@ -99,7 +99,7 @@ LABELS = [
 @pytest.mark.parametrize(
     ("replicas", "procfile", "expected"), [case[1:] for case in LABELS], ids=[case[0] for case in LABELS]
 )
-def test_labels(replicas: int, procfile: bool, expected: list[str]) -> None:  # noqa: FBT001  (a table's column)
+def test_labels(replicas: int, procfile: bool, expected: list[str]) -> None:
     """People see numbers only where there is more than one, or a Procfile."""
     plan = build(profile_of({"api": {"replicas": replicas}}, procfile=procfile), is_free=FREE)
     assert [instance.label for instance in plan.instances.values()] == expected
@@ -238,7 +238,7 @@ def test_a_plan_reads_back_equal() -> None:
                 "health": {"tcp": 5432, "status": [200, 204]},
                 "restart": {"cooldown": "never"},
             },
-            "tool": TASK | {"limits": {"memory": "512MB"}, "success_exit_codes": [0, 3]},
+            "tool": TASK | {"limits": {"memory": 512_000_000}, "success_exit_codes": [0, 3]},
             "api": {
                 "app": "shop:app",
                 "replicas": 2,

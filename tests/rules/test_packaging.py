@@ -52,7 +52,7 @@ def test_wheel_has_both_commands(wheel: zipfile.ZipFile) -> None:
 
 @pytest.mark.slow
 def test_wheel_has_every_entry_point_of_setup_cfg(wheel: zipfile.ZipFile) -> None:
-    """setuptools drops them all, silently, where pyproject.toml has some of its own."""
+    """Setuptools drops them all, silently, where pyproject.toml has some of its own."""
     wanted = configparser.ConfigParser()
     wanted.read(ROOT / "setup.cfg")
     groups = {name: entry_points(f"[x]{text}")["x"] for name, text in wanted["options.entry_points"].items()}

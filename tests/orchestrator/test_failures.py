@@ -1,0 +1,179 @@
+"""Failing: the restart rule, health and lost dependencies, as histories through the real loop."""
+
+from __future__ import annotations
+
+import pytest
+
+from launcher.errors import CommandNotFound
+from launcher.orchestrator.snapshot import State
+from launcher.testing import Rehearsal
+from tests.orchestrator.shop import CHECKED, shop, up
+
+# Restart rule ----------------------------------------------------------------------------------------
+
+
+def test_a_crash_is_followed_by_a_start_after_the_back_off():
+    """Ready → backoff → starting, with a new generation."""
+    rehearsal = up(Rehearsal(shop()))
+    rehearsal.exits("catalog", 1)
+    assert rehearsal.view("catalog").reason.text == "exited with code 1; starts again in 0.1 s"
+    rehearsal.advance(0.1)
+    rehearsal.passes("catalog")
+    view = rehearsal.view("catalog")
+    assert (view.state, view.generation, view.restarts) == (State.READY, 2, 1)
+
+
+def test_too_many_failures_open_the_circuit_and_one_trial_decides():
+    """burst, then failed; after the cooldown one start; its failure opens the circuit again."""
+    rehearsal = Rehearsal({"api": {"restart": {"delay": 0.1, "factor": 1, "burst": 2, "cooldown": 30.0}}, "keep": {}})
+    rehearsal.start()
+    rehearsal.advance(1.0)
+    for _ in range(2):
+        rehearsal.exits("api", 1)
+        rehearsal.advance(0.1)
+    rehearsal.exits("api", 1)
+    assert rehearsal.state("api") is State.FAILED
+    assert "circuit open after 3 failures within 60 s, one trial start in 30 s" in rehearsal.view("api").reason.text
+    rehearsal.advance(29.9)
+    assert rehearsal.state("api") is State.FAILED
+    rehearsal.advance(0.1)
+    assert rehearsal.state("api") is State.READY
+    rehearsal.exits("api", 1)
+    assert rehearsal.state("api") is State.FAILED
+    rehearsal.advance(30.0)
+    rehearsal.advance(10.0)
+    rehearsal.exits("api", 1)
+    assert rehearsal.state("api") is State.BACKOFF
+
+
+def test_a_late_exit_of_an_old_process_moves_nothing():
+    """Events of an older generation are nobody's."""
+    from launcher.orchestrator.events import Exited  # noqa: PLC0415  (used once)
+
+    rehearsal = up(Rehearsal(shop()))
+    rehearsal.exits("catalog", 1)
+    rehearsal.advance(0.1)
+    rehearsal.loop.post(Exited("catalog.1", 1, 1))
+    rehearsal.settle()
+    assert rehearsal.state("catalog") is State.STARTING
+
+
+def test_a_crash_restart_waits_for_a_dependency_in_back_off():
+    """It waits without limit while the other is being retried."""
+    rehearsal = up(Rehearsal(shop(catalog={"restart": {"delay": 5.0}})))
+    rehearsal.exits("catalog", 1)
+    rehearsal.exits("orders", 1)
+    rehearsal.advance(0.1)
+    assert rehearsal.state("orders") is State.WAITING
+    rehearsal.advance(5.0)
+    rehearsal.passes("catalog")
+    assert rehearsal.state("orders") is State.STARTING
+
+
+def test_a_crash_restart_fails_when_its_dependency_is_stopped():
+    """What can never be met is decided, not waited for."""
+    rehearsal = up(Rehearsal(shop()))
+    rehearsal.stop("catalog")
+    rehearsal.exits("orders", 1)
+    rehearsal.advance(0.1)
+    assert rehearsal.state("orders") is State.FAILED
+    assert rehearsal.view("orders").reason.text == "catalog is stopped"
+
+
+def test_a_failure_to_spawn_is_a_failure():
+    """It is retried and counted as a crash is."""
+    rehearsal = Rehearsal({"api": {"restart": {"delay": 0.1, "burst": 1}}})
+    rehearsal.engine.broken["api.1"] = CommandNotFound('cannot start "api": command not found: apy')
+    outcomes = rehearsal.start()
+    assert rehearsal.state("api") is State.BACKOFF
+    rehearsal.advance(0.1)
+    assert rehearsal.state("api") is State.FAILED
+    assert outcomes[0].status == 4
+    assert "E3001" in outcomes[0].error.sentence
+
+
+def test_critical_takes_everything_down_when_it_has_failed_for_good():
+    """The launcher ends with the service's own code."""
+    rehearsal = up(Rehearsal(shop(worker={"critical": True, "restart": {"policy": "no"}})))
+    rehearsal.exits("worker", 7)
+    assert rehearsal.loop.is_over
+    assert rehearsal.loop.status == 7
+    assert rehearsal.state("catalog") is State.STOPPED
+
+
+def test_on_exit_stop_ends_all_with_the_first_ones_code():
+    """Honcho's rule, for a bare Procfile or where it is asked for."""
+    rehearsal = Rehearsal({"a": {"restart": {"policy": "no"}}, "b": {"restart": {"policy": "no"}}}, on_exit="stop")
+    rehearsal.start()
+    rehearsal.exits("b", 0)
+    assert rehearsal.loop.is_over
+    assert rehearsal.loop.status == 0
+    assert rehearsal.engine.did[-2:] == ["stop a.1#1 SIGNAL", "release a.1"]
+
+
+# Health ----------------------------------------------------------------------------------------------
+
+
+def test_unhealthy_only_after_retries_and_ready_again_on_the_first_success():
+    """Two failures in a row here; then one success."""
+    rehearsal = up(Rehearsal(shop()))
+    rehearsal.fails("catalog")
+    assert rehearsal.state("catalog") is State.READY
+    rehearsal.fails("catalog")
+    assert rehearsal.state("catalog") is State.UNHEALTHY
+    rehearsal.passes("catalog")
+    assert rehearsal.state("catalog") is State.READY
+
+
+def test_failures_within_start_period_do_not_count():
+    """start_period is counted from the process's start."""
+    rehearsal = Rehearsal({"api": {"health": {"notify": True, "start_period": 10.0, "retries": 1}}})
+    rehearsal.start()
+    rehearsal.passes("api")
+    rehearsal.fails("api")
+    assert rehearsal.state("api") is State.READY
+    rehearsal.advance(10.0)
+    rehearsal.fails("api")
+    assert rehearsal.state("api") is State.UNHEALTHY
+
+
+@pytest.mark.parametrize(("action", "state"), [("ignore", "unhealthy"), ("restart", "starting"), ("stop", "stopped")])
+def test_on_failure_acts_once_per_fall(action, state):
+    """Ignore leaves it, restart and stop act."""
+    health = {"notify": True, "start_period": 0.0, "retries": 1, "on_failure": action}
+    rehearsal = Rehearsal({"api": {"health": health}, "other": {}})
+    rehearsal.start()
+    rehearsal.passes("api")
+    rehearsal.fails("api")
+    assert rehearsal.states()["api"] == state
+
+
+# Losing a dependency ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("on_loss", "state"), [("ignore", "ready"), ("stop", "stopped")])
+def test_on_loss_when_a_dependency_fails_for_good(on_loss, state):
+    """The edge says what the dependent does."""
+    services = {
+        "db": {**CHECKED, "restart": {"policy": "no"}},
+        "api": {"depends_on": {"db": {"on_loss": on_loss}}},
+    }
+    rehearsal = Rehearsal(services)
+    rehearsal.start()
+    rehearsal.passes("db")
+    rehearsal.advance(0.3)
+    rehearsal.exits("db", 1)
+    assert rehearsal.states() == {"db": "failed", "api": state}
+
+
+def test_a_crash_that_is_retried_is_no_loss_but_restart_edges_follow_the_new_generation():
+    """Db crashes: api stays; db is ready again: api is restarted."""
+    rehearsal = Rehearsal({"db": CHECKED, "api": {"depends_on": {"db": {"on_loss": "restart"}}}})
+    rehearsal.start()
+    rehearsal.passes("db")
+    rehearsal.exits("db", 1)
+    assert rehearsal.view("api").generation == 1
+    rehearsal.advance(0.1)
+    rehearsal.passes("db")
+    assert rehearsal.view("api").generation == 2
+    assert rehearsal.state("api") is State.READY
