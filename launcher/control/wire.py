@@ -104,13 +104,13 @@ class Request(Struct, frozen=True, kw_only=True, tag_field="do", forbid_unknown_
 
 
 class Ping(Request, frozen=True, kw_only=True, tag="ping"):
-    """Are you there?"""
+    """Ask whether somebody is there."""
 
     ends_with: ClassVar[type[Answer]] = Pong
 
 
 class Status(Request, frozen=True, kw_only=True, tag="status"):
-    """How is everything?"""
+    """Ask how everything is."""
 
     ends_with: ClassVar[type[Answer]] = Now
 
@@ -167,8 +167,8 @@ class Logs(Request, frozen=True, kw_only=True, tag="logs"):
 AnyRequest = Ping | Status | Start | Stop | Restart | Shutdown | Wait | Logs
 
 _encoder = json.Encoder()
-_requests = json.Decoder(AnyRequest)
-_answers = json.Decoder(AnyAnswer)
+_requests: json.Decoder[AnyRequest] = json.Decoder(AnyRequest)
+_answers: json.Decoder[AnyAnswer] = json.Decoder(AnyAnswer)
 
 
 def encode(message: Request | Answer) -> bytes:
