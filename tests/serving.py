@@ -1,4 +1,4 @@
-"""Starts real processes as the launcher would, without the launcher: socket at descriptor 3, NOTIFY_SOCKET, time-outs."""
+"""Starts real processes as the launcher would, without it: socket at descriptor 3, NOTIFY_SOCKET, time-outs."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class Server(Child):
         python: Sequence[str] = (sys.executable,),
         listener: socket.socket | None = None,
     ) -> None:
-        # A copy, so that the socket of one server can be handed to the next. Its number is above 3, since DUP2 of 3 onto
+        # A copy, so that the socket of one server can be handed to the next; numbered above 3, since DUP2 of 3 onto
         # itself would leave it close-on-exec.
         ours = listener or socket.create_server(("127.0.0.1", 0))
         self.listener = socket.socket(fileno=fcntl.fcntl(ours, fcntl.F_DUPFD_CLOEXEC, 10))

@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; the exit status. Never raises for what a user can meet."""
     words = list(sys.argv[1:] if argv is None else argv)
     if words in (["--version"], ["version"], ["-v"]):
-        print(f"launcher {__version__}")  # noqa: T201
+        print(f"launcher {__version__}")
         return 0
     from launcher.errors import LauncherError  # noqa: PLC0415
 

@@ -24,24 +24,34 @@ Exit status: 0 done, 1 a service failed, 2 bad usage or profile, 3 nothing is ru
 TEXTS = {
     "start": (
         "start services, in order, and stay with them",
-        "Starts the profile's services and what they depend on, each when its gates are open, and shows their output. "
-        "When a required one fails to become ready, what this start began is stopped again. Where a launcher of the "
-        "profile runs already, starts what is missing there and follows it. Ctrl-C stops everything in reverse order.",
+        (
+            "Starts the profile's services and what they depend on, each when its gates are open, and shows their output. "
+            "When a required one fails to become ready, what this start began is stopped again. Where a launcher of the "
+            "profile runs already, starts what is missing there and follows it. Ctrl-C stops everything in reverse order."
+        ),
         "launcher start\nlauncher start full --detach --wait\nlauncher start --services catalog,orders",
     ),
     "stop": (
         "stop services, or everything",
-        "Without names: stops everything in reverse order, and the launcher ends. With names: these only, after the "
-        "dependents whose edge says on_loss = stop.",
+        (
+            "Without names: stops everything in reverse order, and the launcher ends. With names: these only, after the "
+            "dependents whose edge says on_loss = stop."
+        ),
         "launcher stop\nlauncher stop worker",
     ),
     "restart": (
         "restart services",
-        "Stops and starts services, and dependents whose edge says on_loss = restart. A service whose gates could not "
-        "open again is left as it is, unless --force.",
+        (
+            "Stops and starts services, and dependents whose edge says on_loss = restart. A service whose gates could not "
+            "open again is left as it is, unless --force."
+        ),
         "launcher restart orders",
     ),
-    "status": ("show every service: state, reason, port, health, resources", "", "launcher status\nlauncher status --json"),
+    "status": (
+        "show every service: state, reason, port, health, resources",
+        "",
+        "launcher status\nlauncher status --json",
+    ),
     "logs": (
         "show what services printed",
         "The last lines of each, in the order of their times; -f goes on until Ctrl-C or the launcher's end.",
@@ -65,8 +75,10 @@ TEXTS = {
     ),
     "config": (
         "show, check and describe profiles",
-        "show: the resolved profile as TOML (secrets masked). check: all problems of all files. "
-        "schema: the JSON Schema, for editors.",
+        (
+            "show: the resolved profile as TOML (secrets masked). check: all problems of all files. "
+            "schema: the JSON Schema, for editors."
+        ),
         "launcher config check\nlauncher config show --origin\nlauncher config schema > profile.schema.json",
     ),
     "explain": ("explain an error code", "Without a code: lists them all.", "launcher explain E1004"),

@@ -70,7 +70,7 @@ def target_of(args: Namespace, words: Sequence[str] = ()) -> Target:
     name = "Procfile" if is_procfile else choose_profile(project, named, os.environ)
     loaded = _load(project, name, args)
     for caution in loaded.warnings:
-        print(caution, file=sys.stderr)  # noqa: T201
+        print(caution, file=sys.stderr)
     for service in rest:
         if service not in loaded.profile.services:
             raise UnknownService(f'no service "{service}" in {name}{did_you_mean(service, loaded.profile.services)}')

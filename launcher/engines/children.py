@@ -12,6 +12,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import IO
 
 from launcher.engines.descent import MARK
 from launcher.engines.reader import Reader
@@ -44,8 +45,8 @@ class LocalChildren:
 
     def _begin(self, argv: tuple[str, ...], env: dict[str, str], directory: str, timeout: float, done: Done) -> None:
         try:
-            with self._reader.birth() as newborn:
-                child = subprocess.Popen(
+            pid, output = self._reader.beget(
+                lambda: subprocess.Popen(
                     argv,
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
@@ -55,26 +56,25 @@ class LocalChildren:
                     bufsize=0,
                     start_new_session=True,
                 )
-                newborn.add(child.pid)
+            )
         except FileNotFoundError as error:
             done(127, f"{error.filename}: no such file or directory".encode())
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             done(126, str(error).encode())
         else:
-            _Command(self._reader, child, timeout, done)
+            _Command(self._reader, pid, output, timeout=timeout, done=done)
 
 
 class _Command:
     """One command under way."""
 
-    def __init__(self, reader: Reader, child: subprocess.Popen[bytes], timeout: float, done: Done) -> None:
-        assert child.stdout is not None
+    def __init__(self, reader: Reader, pid: int, output: IO[bytes], *, timeout: float, done: Done) -> None:
         self._reader = reader
-        self._child = child
-        self._output = child.stdout
+        self._pid = pid
+        self._output = output
         self._done: Done | None = done
         self._tail = b""
-        reader.watch(child.pid, self._ended)
+        reader.watch(pid, self._ended)
         reader.read(self._output.fileno(), self._took)
         reader.after(timeout, self._overdue)
 
@@ -87,14 +87,13 @@ class _Command:
             self._finish(None)
 
     def _ended(self, code: int | None) -> None:
-        self._child.returncode = code or 0
         if self._done is not None:
             self._finish(code)
 
     def _finish(self, code: int | None) -> None:
         done, self._done = self._done, None
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._child.pid, signal.SIGKILL)
+            os.killpg(self._pid, signal.SIGKILL)
         self._reader.finish(self._output.fileno())
         self._output.close()
         if done is not None:

@@ -1,11 +1,12 @@
 """No orphans: what ends the services when the launcher itself was killed with -9.
 
-A shell, in a session of its own and not our child, that reads from a pipe which process groups there are. When the
-pipe ends without a "bye" the launcher is dead, and the guard kills the groups it was told of, their sessions, every
-process that carries the launcher's mark in its environment, and all their descendants, until none is found.
+A shell, in a session of its own and not our child, that reads from a pipe which sessions there are. When the pipe
+ends without a "bye" the launcher is dead, and the guard kills the sessions and groups it was told of, every process
+that carries the launcher's mark in its environment or writes to a pipe that the launcher read, and all their
+descendants, until none is found. Elsewhere than on Linux there is no /proc, and it kills the groups.
 
 It is a shell because a forked Python keeps 3 MB of pages to itself as ours diverge, and this 0.2 MB; and it touches
-no memory, thread or module of ours. Knows process ids and one mark; nothing of engines or services.
+no memory, thread or module of ours. Knows process ids and marks; nothing of engines or services.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import os
 import subprocess
 import time
 
+from launcher.engines.descent import MARK
 from launcher.errors import SpawnFailed
 
-#: $1 is the launcher's id. Standard input is dup'ed because `&` points it at /dev/null. The state of a process that
-#: waits for its parent to reap it is Z, and it counts as gone. 100 rounds are at least 2 s, some 5 s on a full machine.
+#: $1 is the launcher's id; `told` has words `SESSION:PIPE`. Standard input is dup'ed because `&` points it at
+#: /dev/null. A process that waits for its parent to reap it has state Z and counts as gone. 100 rounds take 2 s at
+#: least, some 5 s on a full machine.
 _SCRIPT = r"""
 exec 3<&0
 watch() {
@@ -44,14 +47,18 @@ find_doomed() {
     [ "$doomed" != ' ' ]
 }
 find_groups() {
-    for pid in $told; do
-        kill -0 -$pid && doomed="$doomed-$pid "
+    for word in $told; do
+        kill -0 -${word%:*} && doomed="$doomed-${word%:*} "
     done
 }
 find_processes() {
     for file in $(grep -laF "$id:" /proc/[0-9]*/environ); do
         file=${file#/proc/}
         doomed="$doomed${file%/environ} "
+    done
+    for row in $(ls -l /proc/[0-9]*/fd/1 /proc/[0-9]*/fd/2 |
+            sed -n 's,.* /proc/\([0-9]*\)/fd/[12] -> pipe:\[\([0-9]*\)\]$,\1:\2,p'); do
+        case $told in *":${row#*:} "*) doom ${row%:*} ;; esac
     done
     table=
     for file in /proc/[0-9]*/stat; do
@@ -60,7 +67,7 @@ find_processes() {
         case $1 in [RSDTtIWPK]) ;; *) continue ;; esac
         pid=${file#/proc/}
         pid=${pid%/stat}
-        case $told in *" $3 "* | *" $4 "*) doom $pid ;; esac
+        case $told in *" $3:"* | *" $4:"*) doom $pid ;; esac
         table="$table $pid:$2"
     done
     grown=yes
@@ -88,13 +95,13 @@ class Guard:
         self.id = identity
         self._pipe = pipe
 
-    def watch(self, pid: int) -> None:
-        """Take in a process that leads a group which must not outlive us."""
-        self._tell(f"+{pid}\n")
+    def watch(self, session: int, pipe: int = 0) -> None:
+        """Take in a session that must not outlive us, and the inode of the pipe that its processes write to."""
+        self._tell(f"+{session}:{pipe}\n")
 
-    def forget(self, pid: int) -> None:
-        """The group is gone; its number may become somebody else's."""
-        self._tell(f"-{pid}\n")
+    def forget(self, session: int, pipe: int = 0) -> None:
+        """Strike out what was taken in: it is gone, and its number may become somebody else's."""
+        self._tell(f"-{session}:{pipe}\n")
 
     def dismiss(self) -> None:
         """Let the guard go without doing anything: what still runs is meant to."""
@@ -120,7 +127,8 @@ def fork_guard() -> Guard:
             stdin=reading,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", "SCRIPT": _SCRIPT},
+            # A mark of its own, so that a launcher around this one doesn't take it for a daemon of the service we are.
+            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", "SCRIPT": _SCRIPT, MARK: "guard"},
             start_new_session=True,
         )
     except OSError as error:

@@ -63,7 +63,7 @@ class LocalEngine:
             self._post(SpawnRefused(launch.instance, launch.generation, error))
             return
         if self._guard is not None:
-            self._guard.watch(running.pid)
+            self._guard.watch(running.pid, running.file[1])
         self._post(Spawned(launch.instance, launch.generation, running.pid))
         self._reader.call(partial(self._runs.add, running))
 
@@ -86,10 +86,8 @@ class LocalEngine:
         stop_signal = _number(stop.signal)
         held = self._sockets.hold(launch.instance, launch.sockets, label=label)
         mark = f"{self._identity}:{launch.instance}:{launch.generation}"
-        with self._reader.birth() as newborn:
-            child = spawn(launch, mark=mark, held=held, label=label)
-            newborn.add(child.pid)
-        return Running(launch, child, stop_signal=stop_signal, grace=stop.grace)
+        pid, pipe = self._reader.beget(lambda: spawn(launch, mark=mark, held=held, label=label))
+        return Running(launch, pid, pipe, stop_signal=stop_signal, grace=stop.grace)
 
 
 def _number(name: str) -> int:

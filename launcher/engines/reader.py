@@ -15,12 +15,14 @@ import heapq
 import os
 import selectors
 import signal
+import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
 from queue import Empty, SimpleQueue
+from typing import IO
 
 from launcher.engines.exits import Ended, Exits, best_exits
 from launcher.orchestrator.events import Post, Signalled
@@ -58,7 +60,8 @@ class Reader:
         self._paused = False
         self._closing = False
         self._newborn: set[int] = set()
-        self._birth = threading.Lock()
+        #: Held while a child is made: between its fork and its exec it can't be told from an orphan.
+        self.no_births = threading.Lock()
         self._post: Post | None = None
         woken, waker = os.pipe()
         os.set_blocking(woken, False)
@@ -83,11 +86,14 @@ class Reader:
         """The sink has room again: read pipes."""
         self.call(self._resume)
 
-    @contextlib.contextmanager
-    def birth(self) -> Iterator[set[int]]:
-        """While a child is made and added to the set yielded: nobody takes it for an orphan and reaps it."""
-        with self._birth:
-            yield self._newborn
+    def beget(self, make: Callable[[], subprocess.Popen[bytes]]) -> tuple[int, IO[bytes]]:
+        """Make a child that `watch` is going to reap, and nobody takes for an orphan: its number and its output."""
+        with self.no_births:
+            child = make()
+            self._newborn.add(child.pid)
+        child.returncode = 0  # so that subprocess neither waits for it nor warns that it should have
+        assert child.stdout is not None
+        return child.pid, child.stdout
 
     def close(self) -> None:
         """End the thread; what it watched lives on. Every action asked for before is done, no further one."""
@@ -249,7 +255,7 @@ class Reader:
         """
         if sys.platform != "linux":
             return  # no sub-reaper, so no orphans; and macOS' Python has no waitid
-        with self._birth, contextlib.suppress(ChildProcessError):
+        with self.no_births, contextlib.suppress(ChildProcessError):
             while dead := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
                 if self.owns(dead.si_pid) or os.getsid(dead.si_pid) == os.getsid(0):
                     return

@@ -10,8 +10,10 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
+from collections.abc import Container
 from functools import partial
+from itertools import count
+from typing import IO
 
 from launcher.engines import descent
 from launcher.engines.guard import Guard
@@ -19,18 +21,23 @@ from launcher.engines.reader import Reader
 from launcher.orchestrator.events import Exited, Lingered, Post
 from launcher.orchestrator.protocols import Children, Launch, Run, Sink, Stop, StopLevel
 
+#: Seconds from a start to the first look for orphans, and between two looks when nothing has been started for long. A
+#: census costs 1 ms on a machine with 100 processes.
+_FIRST_SURVEY = 0.05
+_LAST_SURVEY = 60.0
+
 
 class Running:
     """One run: its process, its pipe and how far its end has come."""
 
     __slots__ = (
         "asked",
-        "child",
         "code",
         "file",
         "grace",
         "launch",
         "number",
+        "pid",
         "pipe",
         "reached",
         "run",
@@ -38,13 +45,13 @@ class Running:
         "watching",
     )
 
-    def __init__(self, launch: Launch, child: subprocess.Popen[bytes], *, stop_signal: int, grace: float) -> None:
-        assert child.stdout is not None
-        status = os.fstat(child.stdout.fileno())
+    def __init__(self, launch: Launch, pid: int, pipe: IO[bytes], *, stop_signal: int, grace: float) -> None:
+        status = os.fstat(pipe.fileno())
         self.run = launch.run
         self.launch = launch
-        self.child = child
-        self.pipe = child.stdout
+        #: The process's number, which is also its session's and its group's.
+        self.pid = pid
+        self.pipe = pipe
         #: What descendants have as standard output, unless they changed it.
         self.file = (status.st_dev, status.st_ino)
         #: The signal for descendants that outlive the process when nobody asked for a stop.
@@ -59,11 +66,6 @@ class Running:
         self.reached: set[int] = set()
         #: The descendant whose end is awaited, after the process's own.
         self.watching: int | None = None
-
-    @property
-    def pid(self) -> int:
-        """The process's number, which is also its session's and its group's."""
-        return self.child.pid
 
 
 class Runs:
@@ -89,12 +91,19 @@ class Runs:
         self._post = post
         self._sink = sink
         self._runs: dict[Run, Running] = {}
+        #: Sessions of orphans, which the guard has been told of.
+        self._strays: set[int] = set()
+        self._surveys = count()
+        self._survey = -1
 
     def add(self, running: Running) -> None:
         """A process was born: read its output, await its end."""
         self._runs[running.run] = running
         self._reader.read(running.pipe.fileno(), partial(self._took, running))
         self._reader.watch(running.pid, partial(self._ended, running))
+        if self._guard is not None and self._tree:
+            self._survey = next(self._surveys)
+            self._reader.after(_FIRST_SURVEY, partial(self._look_for_strays, self._survey, _FIRST_SURVEY))
 
     def stop(self, run: Run, how: Stop, *, number: int) -> None:
         """Signal a run, or run its stop command; nothing if it is gone or was asked as strongly before."""
@@ -119,7 +128,6 @@ class Runs:
     def drop(self) -> None:
         """Forget all runs without touching them: their ends are told to nobody."""
         for running in self._runs.values():
-            running.child.returncode = 0  # else subprocess warns that it was never awaited
             self._close_pipe(running)
         self._runs.clear()
 
@@ -135,7 +143,7 @@ class Runs:
             self._reader.finish(running.pipe.fileno())
 
     def _ended(self, running: Running, code: int | None) -> None:
-        running.code = running.child.returncode = code or 0
+        running.code = code or 0
         self._reader.when_quiet(self._reckon)
 
     def _signal(self, running: Running, number: int) -> None:
@@ -187,9 +195,34 @@ class Runs:
     def _finish(self, running: Running) -> None:
         self._close_pipe(running)
         if self._guard is not None:
-            self._guard.forget(running.pid)
+            self._guard.forget(running.pid, running.file[1])
         del self._runs[running.run]
         self._post(Exited(running.run.instance, running.run.generation, running.code or 0))
+
+    def _look_for_strays(self, survey: int, pace: float) -> None:
+        """Take a census from time to time after the last start, ever less often: no notice tells of a new orphan."""
+        if survey == self._survey and self._runs:
+            self._reader.when_quiet(self._reckon)
+            pace = min(2 * pace, _LAST_SURVEY)
+            self._reader.after(pace, partial(self._look_for_strays, survey, pace))
+
+    def _tell_of_strays(self, census: descent.Census, mains: Container[int]) -> None:
+        """Tell the guard of orphans' sessions while they can be seen: when we are dead they are init's children."""
+        if self._guard is None:
+            return
+        us = os.getpid()
+        ours = os.getsid(0)
+        strays = {
+            process.session
+            for pid, process in census.items()
+            if process.parent == us and not process.dead and process.session != ours and not self._reader.owns(pid)
+        }
+        strays = {session for session in strays if session not in mains}
+        for session in strays - self._strays:
+            self._guard.watch(session)
+        for session in self._strays - strays:
+            self._guard.forget(session)
+        self._strays = strays
 
     def _families(self) -> tuple[dict[Run, set[int]], descent.Census]:
         if not self._tree:
@@ -199,13 +232,15 @@ class Runs:
             os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
             return {}, {}  # no child, so no descendant: the sub-reaper would have inherited it
+        mains = {running.pid: running.run for running in self._runs.values()}
         awaited = {running.watching for running in self._runs.values()}
-        with self._reader.birth():  # a child between its fork and its exec can't be told from an orphan
+        with self._reader.no_births:
             census = descent.take_census()
+            self._tell_of_strays(census, mains)
             families = descent.families(
                 census,
                 ancestor=os.getpid(),
-                mains={running.pid: running.run for running in self._runs.values()},
+                mains=mains,
                 trace=lambda pid: None if self._reader.owns(pid) and pid not in awaited else self._trace(pid),
             )
         return families, census

@@ -1,4 +1,4 @@
-"""Serve one app: run as a path by the app's own Python, `python /…/launcher/host/serve.py shop.api:app --directory DIR`.
+"""Serve one app, run as a path by the app's own Python: `python /…/host/serve.py shop.api:app --directory DIR …`.
 
 That Python has uvicorn but need not have launcher, so nothing in this folder imports anything of launcher outside it.
 Python puts the folder of a script first on `sys.path`, where our `target.py` would be taken for an app's module of the

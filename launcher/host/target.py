@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 HOST_FOLDER = __file__.rpartition("/")[0] + "/"
 
 
-class CannotServe(Exception):  # noqa: N818  (reads as the first words of its own message)
+class CannotServe(Exception):
     """The app cannot be served: one sentence, and the app's own exception where it is the app that failed."""
 
     def __init__(self, sentence: str, *, origin: BaseException | None = None) -> None:

@@ -45,8 +45,8 @@ class Joiner:
 
     def finish(self) -> bytes:
         """Nothing more comes: what is left of a line without a newline, as a line."""
-        rest, self._rest = self._rest, b""
-        return _with_plain_newlines(rest.removesuffix(b"\r") + b"\n") if rest else b""
+        rest, self._rest = _with_plain_newlines(self._rest), b""
+        return rest if not rest or rest.endswith(b"\n") else rest + b"\n"
 
 
 def _character_start(text: bytes, at: int) -> int:

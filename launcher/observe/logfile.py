@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from launcher.observe.lines import prefixed
@@ -73,10 +74,12 @@ class LogFile:
         return file
 
     def _rotate(self) -> None:
+        # The oldest is removed rather than renamed over: for a rename that replaces a file, ext4 (auto_da_alloc) first
+        # sends the data of the new one to the disk.
+        generation(self._path, KEPT).unlink(missing_ok=True)
         for number in range(KEPT, 0, -1):
-            older = generation(self._path, number - 1)
-            if older.exists():
-                older.replace(generation(self._path, number))
+            with suppress(FileNotFoundError):
+                generation(self._path, number - 1).rename(generation(self._path, number))
 
 
 def generation(path: Path, number: int) -> Path:
@@ -87,7 +90,7 @@ def generation(path: Path, number: int) -> Path:
 class LogFiles:
     """Writes what each instance prints into its file (a consumer of the hub).
 
-    `note` hears, from the writing thread and once for all files, that they can't be written; services go on.
+    `note` hears once for all files, from the writing thread, that they can't be written; services go on.
     """
 
     def __init__(self, writer: Writer, folder: Path, *, note: Callable[[str], None], limit: int = LIMIT) -> None:
@@ -99,7 +102,10 @@ class LogFiles:
         self._noted = False
         self._second = -1
         self._stamp = b""
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            self._failed(error)
 
     def __call__(self, batch: Batch) -> None:
         """Write a batch of lines."""

@@ -143,9 +143,11 @@ class Fetch:
     def hold(self, sock: socket.socket) -> None:
         """Keep a second handle of the connection: TLS takes the first one away. In a thread of the pool."""
         self._held = sock.dup()
-        # The other half of this hand-shake is `drop`, which sets before it looks while this looks after it has set.
+        # `drop` marks, then looks for the handle; this sets the handle, then looks for the mark: one sees the other.
         if self._dropped:
             self._cut()
+            sock.close()
+            raise TimeoutError
 
     def drop(self) -> None:
         self._done = None

@@ -6,8 +6,6 @@ failure means.
 
 from __future__ import annotations
 
-from functools import partial
-
 from launcher.orchestrator.events import Post, Probed, Verdict
 from launcher.orchestrator.protocols import Watch
 from launcher.probes.base import Check, Finding, Probe
@@ -21,8 +19,8 @@ class Rounds:
     __slots__ = (
         "_began",
         "_check",
+        "_is_checking",
         "_next",
-        "_number",
         "_post",
         "_probe",
         "_reactor",
@@ -42,33 +40,30 @@ class Rounds:
         self._ready = False
         self._told: Verdict | None = None
         self._told_at = since
-        #: Of the check under way, so that what is told of an older one can be told apart.
-        self._number = 0
+        #: A check may end before `begin` has returned it.
+        self._is_checking = False
         self._began = since
         self._check: Check | None = None
         self._next: Timer | None = None
 
     def begin(self) -> None:
         """Begin the next check."""
-        self._number = number = self._number + 1
+        self._is_checking = True
         self._began = self._reactor.now()
-        check = self._probe.begin(partial(self._ended, number))
-        if number == self._number:
+        check = self._probe.begin(self._ended)
+        if self._is_checking:
             self._check = check
 
     def end(self) -> None:
         """Check and tell no more."""
-        self._number += 1
         if self._next is not None:
             self._next.cancel()
         if self._check is not None:
             self._check.drop()
             self._check = None
 
-    def _ended(self, number: int, finding: Finding) -> None:
-        if number != self._number:
-            return
-        self._number += 1
+    def _ended(self, finding: Finding) -> None:
+        self._is_checking = False
         self._check = None
         now = self._reactor.now()
         verdict = Verdict(ok=finding.ok, answer=finding.answer, took=now - self._began)

@@ -54,9 +54,7 @@ class Connection:
         self._stage = "looking up the name"
 
     def connect(self, addresses: Sequence[Address]) -> None:
-        """Try the addresses (at least one) in turn, unless the check has ended meanwhile."""
-        if self._deadline is None:
-            return
+        """Try the addresses (at least one) in turn."""
         (family, address), *self._others = addresses
         self._stage = "connecting"
         try:

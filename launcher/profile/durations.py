@@ -24,7 +24,7 @@ _UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 LONGEST = 100 * 365 * 86400.0
 
 #: The same grammar for the JSON Schema.
-PATTERN = r"^\s*(?=\S)(\d+(\.\d+)?d)?(\d+(\.\d+)?h)?(\d+(\.\d+)?m)?(\d+(\.\d+)?s)?(\d+(\.\d+)?ms)?\s*$"
+PATTERN = r"^\s*(?=\d)(\d+(\.\d+)?d)?(\d+(\.\d+)?h)?(\d+(\.\d+)?m)?(\d+(\.\d+)?s?)?(\d+(\.\d+)?ms)?\s*$"
 
 
 def parse_duration(value: object) -> float:

@@ -1,8 +1,10 @@
-# ruff: noqa: PTH  (os.path answers False where pathlib raises: no permission, a NUL in the name)
 """Asks the machine, once, what a profile needs to be known: the rim of the checks.
 
 Knows the file system, the users and the signals; judges nothing.
 """
+
+# os.path answers False where pathlib raises: no permission, a NUL in the name.
+# ruff: noqa: PTH112, PTH113, PTH118
 
 from __future__ import annotations
 

@@ -1,11 +1,16 @@
-"""Names: the one somebody most likely meant, and names written in the only way a shell's variables allow.
+"""Names: the one somebody most likely meant, the spelling a shell's variables allow, the quotes TOML wants.
 
 Knows nothing of what the names stand for.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+
+from msgspec import json
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
 
 #: Below this likeness a suggestion puzzles more than it helps (`difflib`'s ratio; 0.6 is its own default).
 _ALIKE = 0.6
@@ -24,6 +29,16 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     """`, did you mean `x`?` to go behind a sentence, or nothing."""
     found = nearest(name, candidates)
     return f", did you mean `{found}`?" if found else ""
+
+
+def quote(text: str) -> str:
+    """A text as TOML writes it. JSON's escapes are TOML's too; DEL alone it leaves as it is."""
+    return json.encode(text).decode().replace("\x7f", "\\u007F")
+
+
+def quote_key(name: str) -> str:
+    """A key as TOML writes it: bare where that is allowed."""
+    return name if _BARE.match(name) else quote(name)
 
 
 def normalise(name: str) -> str:

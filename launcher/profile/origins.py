@@ -6,18 +6,16 @@ what is wrong with it, so that all of it is told at once. Knows no key of the mo
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from msgspec import Struct
 
 from launcher.errors import Caution, LauncherError, ProblemsFound
+from launcher.profile.names import quote_key
 
 #: The way to a value: names of keys, and places in lists from 0.
 Path = tuple[str | int, ...]
-
-_BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
 
 
 class Origin(Struct, frozen=True):
@@ -76,7 +74,7 @@ def dotted(path: Path) -> str:
         if isinstance(part, int):
             text += f"[{part}]"
         else:
-            text += ("." if text else "") + (part if _BARE.match(part) else f'"{part}"')
+            text += ("." if text else "") + quote_key(part)
     return text
 
 

@@ -54,6 +54,9 @@ def apply_sets(profile: Table, sets: Iterable[str], problems: Problems) -> Table
 
 
 def _lay(profile: Table, path: tuple[str, ...], text: str, origin: Origin, problems: Problems) -> Table:
+    if not _is_text(text):
+        problems.add(BadOverride, f"{origin}: the value is not UTF-8", origin=origin)
+        return profile
     node = _value(text, Origin(origin.place, key=path))
     for depth in range(len(path) - 1, -1, -1):
         node = Table({path[depth]: node}, Origin(origin.place, key=path[:depth]))
@@ -67,6 +70,15 @@ def _lay(profile: Table, path: tuple[str, ...], text: str, origin: Origin, probl
         )
         return profile
     return _keeping_places(profile, overlay(profile, expand_shorthands(node)))
+
+
+def _is_text(text: str) -> bool:
+    """Whether the bytes that the system gave were a text: what were none became lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _value(text: str, origin: Origin) -> Leaf | Table:

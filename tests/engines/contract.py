@@ -1,8 +1,10 @@
-"""What every engine owes the loop. A test class inherits it and brings the fixture `engine`, unopened."""
+"""What every engine owes the loop. A test class inherits it and brings the fixture `engine`, unopened.
+
+`events`, `sink` and `unused_port` are fixtures of this folder's conftest.
+"""
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Iterator
 
@@ -11,7 +13,7 @@ import pytest
 from launcher.errors import CommandNotFound
 from launcher.orchestrator.events import Exited, Opened, Spawned, SpawnRefused
 from launcher.orchestrator.protocols import Can, Engine, HeldSocket, Run, Stop, StopLevel
-from tests.engines.world import Events, Memory, alive, launch, plan_of, python, wait_gone
+from tests.engines.world import Events, Memory, alive, launch, plan_of, python
 
 WAIT = "import sys; print('up', flush=True); sys.stdin.read(); import signal; signal.pause()"
 DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {WAIT}"
@@ -21,14 +23,6 @@ KILL = Stop(level=StopLevel.KILL)
 
 class EngineContract:
     """Start, stop, output, sockets: the laws of `protocols.Engine`."""
-
-    @pytest.fixture
-    def events(self) -> Events:
-        return Events()
-
-    @pytest.fixture
-    def sink(self) -> Memory:
-        return Memory()
 
     @pytest.fixture
     def opened(self, engine: Engine, events: Events, sink: Memory) -> Iterator[Engine]:
@@ -131,14 +125,4 @@ class EngineContract:
         pid = events.until(Spawned).pid
         sink.wait_for(run, b"up")
         engine.close()
-        try:
-            assert alive([pid]) == [pid]
-        finally:
-            os.kill(pid, 9)
-            wait_gone(pid)
-
-    @pytest.fixture
-    def unused_port(self) -> int:
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            port: int = server.getsockname()[1]
-        return port
+        assert alive([pid]) == [pid]

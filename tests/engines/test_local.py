@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from launcher.engines.local import LocalEngine
@@ -15,7 +13,5 @@ class TestLocalEngine(EngineContract):
     """The contract, on this machine."""
 
     @pytest.fixture
-    def engine(self) -> Iterator[LocalEngine]:
-        reader = Reader()
-        yield LocalEngine(reader=reader)
-        reader.close()
+    def engine(self, reader: Reader) -> LocalEngine:
+        return LocalEngine(reader=reader)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from launcher.orchestrator.events import Event
+from launcher.orchestrator.events import Event, Exited, Spawned
 from launcher.orchestrator.protocols import Launch, Run
 from launcher.plan.model import Instance, Plan
 from launcher.profile.model import EngineName, OnExit, Service, Stop
@@ -34,7 +34,7 @@ def plan_of(*names: str, signal: str = "TERM", grace: float = 5.0) -> Plan:
         env={},
         secrets=(),
         python="",
-        ports="8000-8099",
+        ports={},
         services={name: Service(command="true", stop=Stop(signal=signal, grace=grace)) for name in names},
         instances={
             f"{name}.1": Instance(name=f"{name}.1", service=name, index=1, engine=EngineName.LOCAL, label=name)
@@ -72,15 +72,20 @@ class Events:
             if isinstance(event, kind) and (run is None or Run(event.instance, event.generation) == run):
                 return event
 
-    def none_left(self) -> bool:
-        return self._queue.empty()
+    def left_running(self) -> list[int]:
+        """The processes told of as spawned and not as exited, up to now."""
+        while not self._queue.empty():
+            self.next()
+        gone = {(event.instance, event.generation) for event in self.seen if isinstance(event, Exited)}
+        spawned = [event for event in self.seen if isinstance(event, Spawned)]
+        return [event.pid for event in spawned if (event.instance, event.generation) not in gone]
 
 
 class Memory:
     """A sink that keeps everything, wakes who waits for text, and is full when told so."""
 
     def __init__(self) -> None:
-        self.output: dict[Run, bytes] = defaultdict(bytes)
+        self.output: dict[Run, bytearray] = defaultdict(bytearray)
         self.ended: list[Run] = []
         self.full = False
         self.writes = 0

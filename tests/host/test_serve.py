@@ -27,7 +27,7 @@ HELLO = """
 
 @pytest.fixture
 def write(tmp_path):
-    """Write modules into a folder of their own: write(name=source); returns the folder."""
+    """Write modules, given as name=source, into a folder of their own; returns the folder."""
 
     def write(**sources):
         for name, source in sources.items():
@@ -67,15 +67,16 @@ def test_the_interpreter_of_the_app_needs_uvicorn_but_not_launcher(write, tmp_pa
         assert server.ask("/").text == "no launcher"
 
 
-def test_no_module_of_the_host_can_be_taken_for_one_of_the_app(write):
-    """The app's own `target`, `notify`, `server`, `serve` and `command` are the ones it imports."""
+def test_no_module_of_the_host_can_be_taken_for_one_of_the_app(write, tmp_path_factory):
+    """Installed modules named `target`, `notify` … are the ones the app imports, though ours is the script's folder."""
     names = ("target", "notify", "server", "serve", "command")
-    folder = write(
-        hello=f"import {', '.join(names)}\n" + hello("target.OWN + notify.OWN + server.OWN + serve.OWN + command.OWN"),
-        **{name: f"OWN = {name[0]!r}" for name in names},
-    )
-    with serving_ready("hello:app", directory=folder) as server:
-        assert server.ask("/").text == "tnssc"
+    installed = tmp_path_factory.mktemp("installed")
+    for name in names:
+        (installed / f"{name}.py").write_text(f"OWN = {name!r}")
+    told = " + ' ' + ".join(f"{name}.OWN" for name in names)
+    folder = write(hello=f"import {', '.join(names)}\n" + hello(told))
+    with serving_ready("hello:app", directory=folder, env={"PYTHONPATH": str(installed)}) as server:
+        assert server.ask("/").text == " ".join(names)
 
 
 def test_directory_comes_first_on_the_path_then_pythonpath(write, tmp_path_factory):
@@ -88,11 +89,16 @@ def test_directory_comes_first_on_the_path_then_pythonpath(write, tmp_path_facto
 
 
 def test_children_of_the_app_get_neither_the_socket_nor_its_variables(write):
-    text = "__import__('subprocess').run(['sh', '-c', 'echo \"[$LISTEN_FDS$LISTEN_PID]\"; ( : <&3 ) 2>&1 || echo gone'], capture_output=True, text=True).stdout"
-    with serving_ready("hello:app", directory=write(hello=hello(text))) as server:
-        told = server.ask("/").text
-        assert told.startswith("[]")
-        assert told.rstrip().endswith("gone")
+    script = 'echo "[$LISTEN_FDS$LISTEN_PID]"; (: <&3) 2> /dev/null || echo gone'
+    folder = write(
+        child=f"""
+        import subprocess
+        def told(): return subprocess.check_output(["sh", "-c", {script!r}], close_fds=False).decode()
+        """,
+        hello="import child\n" + hello("child.told()"),
+    )
+    with serving_ready("hello:app", directory=folder) as server:
+        assert server.ask("/").text == "[]\ngone\n"
 
 
 def test_what_the_app_prints_comes_at_once_and_plain(write):

@@ -34,7 +34,10 @@ class RealClock:
 
 
 class RealChildren:
-    """`Children` on subprocess, a thread for each command."""
+    """`Children` on subprocess, a thread for each command. `told` is set whenever an end has been told."""
+
+    def __init__(self) -> None:
+        self.told = threading.Event()
 
     def run(
         self,
@@ -47,8 +50,8 @@ class RealChildren:
     ) -> None:
         threading.Thread(target=self._run, args=(argv, env, directory, timeout, done), daemon=True).start()
 
-    @staticmethod
     def _run(
+        self,
         argv: tuple[str, ...],
         env: Mapping[str, str],
         directory: str,
@@ -71,6 +74,7 @@ class RealChildren:
             done(127, str(error).encode())
         else:
             done(ended.returncode, ended.stdout[-4096:])
+        self.told.set()
 
 
 class FakeTaps:
@@ -97,9 +101,10 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.posted: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.taps = FakeTaps()
+        self.children = RealChildren()
         self.folder = folder
         self.scheduler = Scheduler(
-            post=self.posted.put, clock=RealClock(), children=RealChildren(), taps=self.taps, folder=folder
+            post=self.posted.put, clock=RealClock(), children=self.children, taps=self.taps, folder=folder
         )
 
     def watch(

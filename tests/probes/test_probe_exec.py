@@ -68,4 +68,5 @@ def test_a_late_end_is_not_told(bench, tmp_path) -> None:
         bench.silence()
     bench.scheduler.unwatch(run)
     fifo.write_text("go\n")
+    assert bench.children.told.wait(10)
     bench.silence()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import socket
 import ssl
@@ -85,6 +86,8 @@ def test_https_failures(bench, serve, free_port) -> None:
     assert bench.check(Health(http=f"https://127.0.0.1:{plain}/")).answer.startswith("no TLS: ")
 
 
+# CPython's SSLSocket._create leaves the socket to the collector when the connection is cut just before the handshake.
+@pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")
 def test_hanging_https_frees_its_thread(bench, serve, answer, hang, over_tls) -> None:
     """More hanging and dripping endpoints than threads cost their own deadlines; the good one is reached."""
     stop = threading.Event()
@@ -96,10 +99,11 @@ def test_hanging_https_frees_its_thread(bench, serve, answer, hang, over_tls) ->
 
     urls = [f"https://127.0.0.1:{serve(handle)}/" for handle in (hang, over_tls(drip))]
     for index in range(8):
-        bench.watch(Health(http=urls[index % 2], timeout=0.1, start_interval=60), run=Run(f"bad.{index}", 1))
+        bench.watch(Health(http=urls[index % 2], timeout=0.4, start_interval=60), run=Run(f"bad.{index}", 1))
     good = serve(over_tls(answer(b"HTTP/1.1 200 OK\r\n\r\n")))
     bench.watch(Health(http=f"https://127.0.0.1:{good}/", timeout=5), run=Run("good.1", 1))
     verdicts = {event.instance: event.verdict for event in (bench.next() for _ in range(9))}
     stop.set()
+    gc.collect()
     assert verdicts.pop("good.1").ok
-    assert {verdict.answer for verdict in verdicts.values()} == {"no answer within 0.1 s (connected)"}
+    assert all(verdict.answer.startswith("no answer within 0.4 s (") for verdict in verdicts.values())

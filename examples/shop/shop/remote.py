@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 PATIENCE = 5.0
 
 
-class Unreachable(Exception):  # noqa: N818  (the state of the service, not a fault of the call)
+class Unreachable(Exception):
     """A service gave no answer, or none that can be read."""
 
 
-class Refused(Exception):  # noqa: N818  (an answer, and as such no error)
+class Refused(Exception):
     """A service answered, and the answer is no."""
 
     def __init__(self, status: int, reason: str) -> None:

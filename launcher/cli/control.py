@@ -1,0 +1,192 @@
+"""The commands about what runs: stop, restart, status, logs, wait, why."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from launcher.cli.target import project_of
+from launcher.control import wire
+from launcher.control.client import Client
+from launcher.control.running import choose, holder
+from launcher.errors import NothingRunning, UnknownService
+from launcher.plan.nearest import did_you_mean
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from launcher.orchestrator.snapshot import InstanceView, Snapshot
+
+
+def stop(args: Namespace) -> int:
+    """Stop services, or everything."""
+    services = tuple(args.words)
+    by = "stopped by command"
+    return _command(args, wire.Stop(services=services, by=by) if services else wire.Shutdown(by=by))
+
+
+def restart(args: Namespace) -> int:
+    """Restart services."""
+    return _command(args, wire.Restart(services=tuple(args.words), force=args.force, by="restarted by command"))
+
+
+def wait(args: Namespace) -> int:
+    """Wait until services are ready."""
+    return _command(args, wire.Wait(services=tuple(args.words), timeout=args.timeout), quiet=True)
+
+
+def status(args: Namespace) -> int:
+    """Show every service."""
+    snapshot = _snapshot(_folder(args))
+    if args.words:
+        views = tuple(view for name in args.words for view in _views(snapshot, name))
+        snapshot = type(snapshot)(
+            version=snapshot.version,
+            profile=snapshot.profile,
+            root=snapshot.root,
+            pid=snapshot.pid,
+            since=snapshot.since,
+            at=snapshot.at,
+            instances=views,
+        )
+    if args.json:
+        from msgspec import json  # noqa: PLC0415
+
+        print(json.format(json.encode(snapshot)).decode())
+        return 0
+    from launcher.cli.table import table, usage_of  # noqa: PLC0415
+
+    usage = usage_of([view.pid for view in snapshot.instances if view.pid is not None])
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and not args.no_colour
+    width = shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else 200
+    print(f"{snapshot.profile}  (launcher pid {snapshot.pid})")
+    print(table(snapshot, usage, width=width, colour=colour))
+    return 0
+
+
+def why(args: Namespace) -> int:
+    """Explain the state of a service."""
+    from launcher.observe.why import chain  # noqa: PLC0415
+
+    snapshot = _snapshot(_folder(args))
+    _views(snapshot, args.service)
+    print("\n".join(chain(snapshot, args.service)))
+    return 0
+
+
+def logs(args: Namespace) -> int:
+    """Show what services printed, and with -f what they go on to print."""
+    from launcher.observe.logread import merge  # noqa: PLC0415
+
+    folder = _folder(args, running=args.follow)
+    paths = {path.name.removesuffix(".log"): path for path in sorted((folder / "logs").glob("*.log"))}
+    wanted = {name: path for name, path in paths.items() if not args.words or _is_meant(name, args.words)}
+    for word in args.words:
+        if not any(_is_meant(name, [word]) for name in paths):
+            raise UnknownService(f'no log of "{word}"{did_you_mean(word, [name.rpartition(".")[0] for name in paths])}')
+    labels = {name: _label(name, paths) for name in wanted}
+    width = max(map(len, labels.values()), default=0)
+    for line in merge({labels[name]: path for name, path in wanted.items()}, args.lines):
+        _print_line(line.label, line.at, line.text, width)
+    if args.follow:
+        try:
+            for answer in Client(folder).ask(wire.Logs(services=tuple(args.words))):
+                if isinstance(answer, wire.Output):
+                    for text in answer.text.splitlines():
+                        _print_line(answer.label, answer.at, text, width)
+                elif isinstance(answer, wire.Missed):
+                    sys.stderr.write(f"({answer.lines} lines came too fast; they are in the log files)\n")
+        except KeyboardInterrupt:
+            return 130
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Namespace], int]] = {
+    "stop": stop,
+    "restart": restart,
+    "wait": wait,
+    "status": status,
+    "why": why,
+    "logs": logs,
+}
+
+
+def _command(args: Namespace, request: wire.AnyRequest, *, quiet: bool = False) -> int:
+    """Have a command carried out, showing its progress; the exit status."""
+    from launcher.observe.wording import started, wording  # noqa: PLC0415
+
+    folder = _folder(args)
+    for answer in Client(folder).ask(request):
+        match answer:
+            case wire.Moved(news=news) if not quiet:
+                lines = wording(news, since=None, signal="TERM", procfile=False)
+                if news.before is news.state and news.pid is not None:
+                    lines = (started(news),)
+                for line in lines:
+                    print(line, flush=True)
+            case wire.Told(news=told) if not quiet:
+                print(told.text, flush=True)
+            case wire.Done():
+                error = wire.error_of(answer)
+                if error is not None:
+                    raise error
+                if not isinstance(request, wire.Shutdown):
+                    print("\n".join(answer.lines))
+                return answer.status
+            case _:
+                pass
+    return 0
+
+
+def _folder(args: Namespace, *, running: bool = True) -> Path:
+    """The run folder of the launcher meant; with `running` False, the last one's will do."""
+    if args.run_dir:
+        folder = Path(args.run_dir).absolute()
+        if running and holder(folder) is None:
+            raise NothingRunning(f"nothing is running in {folder}")
+        return folder
+    root = project_of(args).root
+    try:
+        return choose(root, args.profile).folder
+    except NothingRunning:
+        if running:
+            raise
+        kept = [path.parent for path in (root / ".launcher").glob("*/state.json")]
+        if args.profile:
+            kept = [folder for folder in kept if folder.name == args.profile]
+        if not kept:
+            raise
+        return max(kept, key=lambda folder: (folder / "state.json").stat().st_mtime)
+
+
+def _snapshot(folder: Path) -> Snapshot:
+    answer = Client(folder).tell(wire.Status())
+    assert isinstance(answer, wire.Now)
+    return answer.snapshot
+
+
+def _views(snapshot: Snapshot, name: str) -> list[InstanceView]:
+    views = snapshot.of(name)
+    if not views:
+        raise UnknownService(f'no service "{name}"{did_you_mean(name, {one.service for one in snapshot.instances})}')
+    return list(views)
+
+
+def _is_meant(instance: str, words: list[str]) -> bool:
+    return instance in words or instance.rpartition(".")[0] in words
+
+
+def _label(instance: str, paths: dict[str, Path]) -> str:
+    service = instance.rpartition(".")[0]
+    alone = sum(name.rpartition(".")[0] == service for name in paths) == 1
+    return service if alone else instance
+
+
+def _print_line(label: str, at: float, text: str, width: int) -> None:
+    import time  # noqa: PLC0415
+
+    print(f"{time.strftime('%H:%M:%S', time.localtime(at))} {label.ljust(width)} | {text}", flush=True)

@@ -1,0 +1,79 @@
+"""The commands that look and start nothing: plan, graph, explain, version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from launcher import __version__
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from launcher.plan.model import Plan
+
+
+def plan(args: Namespace) -> int:
+    """Show what a start would do."""
+    made = _plan(args)
+    if args.json:
+        from msgspec import json  # noqa: PLC0415
+
+        from launcher.plan.build import to_json  # noqa: PLC0415
+
+        print(json.format(to_json(made)).decode())
+    else:
+        from launcher.plan.text import describe  # noqa: PLC0415
+
+        print(describe(made))
+    return 0
+
+
+def graph(args: Namespace) -> int:
+    """Show who depends on whom."""
+    from launcher.plan.text import dot, tree  # noqa: PLC0415
+
+    made = _plan(args)
+    print(dot(made) if args.dot else tree(made))
+    return 0
+
+
+def explain(args: Namespace) -> int:
+    """Explain an error code, or list them all."""
+    from launcher.errors import CATALOGUE, Usage  # noqa: PLC0415
+
+    if args.code is None:
+        for code, error in sorted(CATALOGUE.items()):
+            print(f"E{code}  {error.title}")
+        return 0
+    digits = args.code.lstrip("EeWw")
+    error_class = CATALOGUE.get(int(digits)) if digits.isdigit() else None
+    if error_class is None:
+        raise Usage(f"no error has the code {args.code}", remedy="`launcher explain` lists them all.")
+    print(
+        f"E{error_class.code}  {error_class.title}\n\n{error_class.cause}\n\nWhat to do: {error_class.general_remedy}"
+    )
+    return 0
+
+
+def version(_args: Namespace) -> int:
+    """Print the version."""
+    print(f"launcher {__version__}")
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Namespace], int]] = {
+    "plan": plan,
+    "graph": graph,
+    "explain": explain,
+    "version": version,
+}
+
+
+def _plan(args: Namespace) -> Plan:
+    from launcher.cli.target import target_of  # noqa: PLC0415
+    from launcher.plan.build import build  # noqa: PLC0415
+    from launcher.world import is_free  # noqa: PLC0415
+
+    target = target_of(args, args.words)
+    return build(target.loaded.profile, select=target.services, is_free=is_free)

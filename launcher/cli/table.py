@@ -1,0 +1,114 @@
+"""`status` as a table: fitted to the terminal, coloured by state. Pure but for the look at processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from launcher.orchestrator.snapshot import InstanceView, Snapshot, State
+
+HEADINGS = ("name", "state", "why", "pid", "address", "health", "restarts", "up", "cpu", "memory")
+_WHY = HEADINGS.index("why")
+#: The column of reasons is never made narrower than this.
+NARROWEST = 12
+COLOURS = {
+    State.READY: "\033[32m",
+    State.COMPLETED: "\033[32m",
+    State.STARTING: "\033[36m",
+    State.WAITING: "\033[36m",
+    State.UNHEALTHY: "\033[33m",
+    State.BACKOFF: "\033[33m",
+    State.STOPPING: "\033[33m",
+    State.FAILED: "\033[31m",
+    State.SKIPPED: "\033[31m",
+}
+
+
+class Usage(Struct, frozen=True):
+    """What a process tree uses: CPU in percent of one core since each process began, resident memory in bytes."""
+
+    cpu: float
+    memory: int
+
+
+def table(snapshot: Snapshot, usage: Mapping[int, Usage], *, width: int, colour: bool = False) -> str:
+    """The table, no wider than `width` where the reasons can be shortened so far."""
+    from tabulate import tabulate  # noqa: PLC0415  (50 ms, for the commands that print tables)
+
+    views = [view for view in snapshot.instances if view.state is not State.PENDING]
+    rows = [_row(view, snapshot.at, usage) for view in views]
+    excess = _width(tabulate(rows, HEADINGS, tablefmt="plain", disable_numparse=True)) - width
+    longest = max((len(row[_WHY]) for row in rows), default=0)
+    if excess > 0:
+        room = max(NARROWEST, longest - excess)
+        for row in rows:
+            row[_WHY] = row[_WHY] if len(row[_WHY]) <= room else row[_WHY][: room - 1] + "…"
+    lines = tabulate(rows, HEADINGS, tablefmt="plain", disable_numparse=True).splitlines()
+    if not colour:
+        return "\n".join(line.rstrip() for line in lines)
+    painted = [f"{COLOURS.get(view.state, '')}{line}\033[0m" for view, line in zip(views, lines[1:], strict=True)]
+    return "\n".join([lines[0], *painted])
+
+
+def _row(view: InstanceView, now: float, usage: Mapping[int, Usage]) -> list[str]:
+    used = usage.get(view.pid) if view.pid is not None else None
+    health = "" if view.health is None else "ok" if view.health.ok else f"failing ({view.health.failures})"
+    address = view.url or (f":{view.port}" if view.port else "")
+    up = duration(now - view.started) if view.pid is not None and view.started is not None else ""
+    return [
+        view.label,
+        view.state.value,
+        view.reason.text.replace("\n", " "),
+        str(view.pid or ""),
+        address,
+        health,
+        str(view.restarts or ""),
+        up,
+        f"{used.cpu:.0f}%" if used else "",
+        f"{used.memory / 1e6:.0f} MB" if used else "",
+    ]
+
+
+def duration(seconds: float) -> str:
+    """A length of time for people, in its two largest units."""
+    whole = int(max(0.0, seconds))
+    days, hours, minutes = whole // 86400, whole // 3600 % 24, whole // 60 % 60
+    if days:
+        return f"{days}d {hours}h"
+    if hours:
+        return f"{hours}h {minutes}m"
+    return f"{minutes}m {whole % 60}s" if minutes else f"{whole}s"
+
+
+def usage_of(pids: Sequence[int]) -> dict[int, Usage]:
+    """What each of these processes uses, with all its descendants: the sum of their resident sets."""
+    import psutil  # noqa: PLC0415  (for this command only)
+
+    found: dict[int, Usage] = {}
+    for pid in pids:
+        cpu, memory = 0.0, 0
+        try:
+            root = psutil.Process(pid)
+            tree = [root, *root.children(recursive=True)]
+        except psutil.Error:
+            continue
+        for process in tree:
+            try:
+                times, resident, since = process.cpu_times(), process.memory_info().rss, process.create_time()
+            except psutil.Error:
+                continue
+            cpu += 100 * (times.user + times.system) / max(0.1, _now() - since)
+            memory += resident
+        found[pid] = Usage(cpu, memory)
+    return found
+
+
+def _now() -> float:
+    import time  # noqa: PLC0415  (with psutil, only here)
+
+    return time.time()
+
+
+def _width(text: str) -> int:
+    return max(map(len, text.splitlines()), default=0)
