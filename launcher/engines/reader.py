@@ -162,8 +162,7 @@ class Reader:
                 break
             if not batch:
                 break
-            if not took(batch):
-                self._pause()
+            took(batch)
         took(b"")
 
     def after(self, seconds: float, action: Action) -> None:
@@ -217,10 +216,11 @@ class Reader:
         self.when_quiet(_nothing)
 
     def _hear(self) -> None:
-        for number in set(self._woken.read(4096) or b""):
+        # Each signal counts, also of two alike: a second Ctrl-C is an answer to the first.
+        for number in (self._woken.read(4096) or b"").replace(b"\0", b""):
             if number == signal.SIGCHLD:
                 self.when_quiet(_nothing)
-            elif number and self._post is not None:
+            elif self._post is not None:
                 self._post(Signalled(number))
         for _ in range(self._actions.qsize()):
             with contextlib.suppress(Empty):
@@ -236,6 +236,7 @@ class Reader:
                 self._pipes.unregister(key.fd)
             if not key.data(batch):
                 self._pause()
+                return
 
     def _pause(self) -> None:
         if not self._paused:

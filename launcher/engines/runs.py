@@ -230,8 +230,9 @@ class Runs:
             return {running.run: {-running.pid} for running in groups}, {}
         try:
             os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        except ChildProcessError:
-            return {}, {}  # no child, so no descendant: the sub-reaper would have inherited it
+        except ChildProcessError:  # no child, so no descendant: the sub-reaper would have inherited it
+            self._tell_of_strays({}, ())
+            return {}, {}
         mains = {running.pid: running.run for running in self._runs.values()}
         awaited = {running.watching for running in self._runs.values()}
         with self._reader.no_births:
