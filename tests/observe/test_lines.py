@@ -1,5 +1,7 @@
 """Bytes into lines: whatever the batches, the lines are those that honcho would print."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,7 +32,7 @@ def test_batches_become_whole_lines(batches, expected, rest):
 
 def cut(data: bytes, places: list[int]) -> list[bytes]:
     edges = [0, *sorted(place % (len(data) + 1) for place in places), len(data)]
-    return [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [data[start:end] for start, end in pairwise(edges)]
 
 
 @given(st.text("ab\r\n").map(str.encode), st.lists(st.integers(0, 1000)))
