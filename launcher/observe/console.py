@@ -97,11 +97,12 @@ class Console:
 
     def close(self) -> int:
         """Let the terminal take what waits, 2 s at most, and say how many lines it wasn't shown; give that number."""
-        if not self._writer.flush(PATIENCE, self._outlet):
+        settled = self._writer.flush(PATIENCE, self._outlet)
+        if not settled:
             self._writer.hurry(self._outlet, 0)
-            self._writer.flush(LAST_WORDS, self._outlet)
+            settled = self._writer.flush(LAST_WORDS, self._outlet)
         dropped = self._writer.dropped(self._outlet)
-        if dropped and not self._outlet.broken:
+        if dropped and settled and not self._outlet.broken:
             # Through an outlet of its own, since the first one takes nothing any more.
             self._outlet = Outlet(self._descriptor, failed=lambda _: None)
             self.system(f"{dropped} lines not shown, since the terminal did not take them: see the log files")

@@ -40,7 +40,8 @@ class LogFile:
         self._failed = failed
         self._file: int | None = None
         self._size = 0
-        self.block = min(BLOCK, limit)
+        # A small part of the limit, so that a file set aside is nearly full whatever gathers for one call.
+        self.block = min(BLOCK, limit // 8)
         self.sip = 0
 
     def prepare(self, size: int) -> int:
