@@ -38,7 +38,8 @@ def test_durations(text, seconds):
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "s", "-1s", "5 s", "1s1m", "1m1m", "5x", "١s", True, None, [], -1, float("nan"), float("inf")]
+    "text",
+    ["", " ", "s", "-1s", "5 s", "1s1m", "1m1m", "5x", "\u0661s", True, None, [], -1, float("nan"), float("inf")],
 )
 def test_what_is_no_duration(text):
     """It is refused, with the forms that are taken."""

@@ -61,6 +61,9 @@ class Writer:
             case _:
                 return value.isoformat(sep=" ") if hasattr(value, "hour") else str(value)
 
+    def is_array_of_tables(self, value):
+        return isinstance(value, list) and value and all(isinstance(item, dict) for item in value)
+
     def pair(self, path, value):
         gap = self.choose("", " ", "\t")
         dotted = f"{gap}.{gap}".join(self.key(name) for name in path)
@@ -73,9 +76,7 @@ class Writer:
             if isinstance(value, dict) and value and way == "dotted":
                 for inner, content in value.items():
                     self.pair([name, inner], content)
-            elif isinstance(value, dict) and way == "header":
-                tables[name] = value
-            elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+            elif way == "header" and (isinstance(value, dict) or self.is_array_of_tables(value)):
                 tables[name] = value
             else:
                 self.pair([name], value)
