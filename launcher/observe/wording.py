@@ -47,7 +47,7 @@ def _of_our_own(news: Changed, since: float | None) -> tuple[str, ...]:
         return ()
     name = news.label
     match news.state:
-        case State.WAITING if news.reason.text:
+        case State.WAITING if news.reason.causes:
             return (f"{name} {news.reason.text}",)
         case State.READY if news.before is State.UNHEALTHY:
             return (f"{name} healthy again",)

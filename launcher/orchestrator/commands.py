@@ -53,6 +53,7 @@ def end(stage: Stage, status: int, why: str) -> None:
 def roll_back(stage: Stage, start_up: StartUp, culprit: Life) -> None:
     """Undo what a start-up did, because a required instance is lost."""
     steps = start_up.roll_back(culprit)
+    stage.timers.keep_only(culprit.name, ())  # what was rolled back gets no trial start
     why = f"start-up rolled back, because {culprit.label} {culprit.phase.value}"
     if steps and stage.ending is None:
         stage.note(f"{culprit.label} {culprit.phase.value}: rolling back", warning=True)

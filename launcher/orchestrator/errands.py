@@ -134,7 +134,7 @@ class StartUp:
         self.culprit = culprit
         error = StartRolledBack(
             f"start-up failed and was rolled back: {error_of(culprit).sentence}",
-            remedy=f"`launcher why {culprit.label}` and its last lines tell more; "
+            remedy=f"`launcher logs {culprit.label}` shows what it said; "
             "required = false lets the others go on without it.",
         )
         self.outcome = Outcome(ok=False, status=StartRolledBack.status, error=error, culprit=culprit.name)

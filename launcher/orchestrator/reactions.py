@@ -71,6 +71,7 @@ def spawned(stage: Stage, life: Life, pid: int) -> None:
     """The process exists; without a check, that is all there is to ask."""
     life.pid = pid
     stage.changed(life, life.phase)
+    stage.watch(life)
     if life.check is None and not life.service.is_task and life.phase is Phase.STARTING:
         _passed(stage, life, "started")
     else:

@@ -17,7 +17,7 @@ from launcher.orchestrator.board import Board
 from launcher.orchestrator.effects import Arm, Do, Effect
 from launcher.orchestrator.errands import OUTLIVE, Errand, StartUp
 from launcher.orchestrator.events import Post, SpawnRefused, TimerKind
-from launcher.orchestrator.launches import build_launch, health_of
+from launcher.orchestrator.launches import Prepared, build_launch, health_of
 from launcher.orchestrator.life import Life, Wish
 from launcher.orchestrator.lifecycle import RUNS, TIMERS, Phase, Trigger, move
 from launcher.orchestrator.protocols import Clock, Engine, Observer, Prober, Run, Stop, StopLevel, Watch, World
@@ -64,6 +64,8 @@ class Stage:
         self._post = post
         self._observers: tuple[Observer, ...] = ()
         self._unsettled: dict[str, Life] = {}
+        #: The checks of launches whose process does not exist yet.
+        self._to_watch: dict[str, Watch | None] = {}
 
     # Telling ----------------------------------------------------------------------------------------------------
 
@@ -180,22 +182,20 @@ class Stage:
         except LauncherError as error:
             self._post(SpawnRefused(life.name, life.generation, error))
             return
-        launch = prepared.launch
-        if prepared.health is not None:
-            port = life.instance.port
-            self.prober.watch(
-                Watch(run=run, health=prepared.health, port=port, directory=launch.directory, env=launch.env)
-            )
-        engine.start(launch)
+        self._to_watch[life.name] = _watch_of(run, prepared, life.instance.port)
+        engine.start(prepared.launch)
+
+    def watch(self, life: Life) -> None:
+        """Begin the checks of a process that exists now."""
+        watch = self._to_watch.pop(life.name, None)
+        if watch is not None and watch.run.generation == life.generation and life.phase in RUNS:
+            self.prober.watch(watch)
 
     def _watch_adopted(self, life: Life, run: Run) -> None:
         life.check = health_of(life.service)
         prepared = build_launch(self.plan, life.name, life.generation, world=self._world, probe_env={})
-        if prepared.health is not None:
-            launch, port = prepared.launch, life.instance.port
-            self.prober.watch(
-                Watch(run=run, health=prepared.health, port=port, directory=launch.directory, env=launch.env)
-            )
+        self._to_watch[life.name] = _watch_of(run, prepared, life.instance.port)
+        self.watch(life)
 
     # Settling ---------------------------------------------------------------------------------------------------
 
@@ -298,3 +298,10 @@ class Stage:
                 for dependent in self.board.of(edge.dependent):
                     if dependent.wanted and dependent.phase in RUNS and dependent.launched < life.launched:
                         self.bounce(dependent, f"{life.label} was restarted")
+
+
+def _watch_of(run: Run, prepared: Prepared, port: int | None) -> Watch | None:
+    if prepared.health is None:
+        return None
+    launch = prepared.launch
+    return Watch(run=run, health=prepared.health, port=port, directory=launch.directory, env=launch.env)

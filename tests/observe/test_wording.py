@@ -14,7 +14,7 @@ def news(before, state, text="", *, pid=None, code=None, at=10.52):
         generation=3,
         before=State(before),
         state=State(state),
-        reason=Reason(text=text),
+        reason=Reason(text=text, causes=("db",) if text.startswith("waits") else ()),
         at=at,
         pid=pid,
         exit_code=code,
@@ -24,7 +24,7 @@ def news(before, state, text="", *, pid=None, code=None, at=10.52):
 SAID = [
     # (transition, our lines, honcho's lines)
     (news("pending", "waiting", "waits for db (healthy)"), ("api waits for db (healthy)",), ()),
-    (news("pending", "waiting"), (), ()),
+    (news("pending", "waiting", "asked for"), (), ()),
     (news("waiting", "waiting", "waits for cache (healthy)"), ("api waits for cache (healthy)",), ()),
     (news("waiting", "starting", "start"), (), ()),
     (news("starting", "starting", pid=7), (), ()),

@@ -1,0 +1,57 @@
+"""`python -m benchmarks NAME…` measures; without a name it lists what there is."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+
+from benchmarks.harness import CannotMeasure
+from benchmarks.services import service_command
+
+#: What each name measures: modules of this package.
+BENCHMARKS = {
+    "startup": ("startup",),
+    "gate": ("gate",),
+    "launch": ("launch", "memory"),
+    "memory": ("memory",),
+    "logs": ("logs",),
+    "restart": ("restart",),
+    "stop": ("stop", "kill9"),
+    "kill9": ("kill9",),
+    "cli": ("cli",),
+}
+
+
+def summary(name: str) -> str:
+    """The first line of each module's docstring."""
+    modules = [importlib.import_module(f"benchmarks.{module}") for module in BENCHMARKS[name]]
+    return "; ".join((module.__doc__ or "").splitlines()[0].partition(": ")[2].rstrip(".") for module in modules)
+
+
+def main() -> int:
+    """Measure what is named; 1 if something could not be measured. A target missed is told, not an error."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", choices=[[], *BENCHMARKS], help=", ".join(BENCHMARKS))
+    parser.add_argument("--quick", action="store_true", help="fewer and smaller repetitions")
+    asked = parser.parse_args()
+    if not asked.names:
+        for name in BENCHMARKS:
+            print(f"{name:8}  {summary(name)}")
+        return 0
+    if sys.platform != "linux":
+        print("the benchmarks read /proc: they run on Linux", file=sys.stderr)
+        return 1
+    print(f"services: {service_command()[-1]}; Python {sys.version.split()[0]}")
+    status = 0
+    for module in dict.fromkeys(module for name in asked.names for module in BENCHMARKS[name]):
+        try:
+            importlib.import_module(f"benchmarks.{module}").main(quick=asked.quick)
+        except CannotMeasure as problem:
+            print(f"\n{module}: cannot measure: {problem}", file=sys.stderr)
+            status = 1
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

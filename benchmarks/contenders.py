@@ -1,0 +1,106 @@
+"""Who is measured: each writes services down its own way and says how it is started.
+
+All get the same command lines. Knows nothing of what is measured.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from benchmarks.harness import CannotMeasure
+from benchmarks.services import HERE, Service
+
+BIN = Path(sys.executable).parent
+
+
+class Contender(Protocol):
+    """Something that runs services."""
+
+    name: str
+
+    def prepare(self, folder: Path, services: Sequence[Service], command: Sequence[str]) -> list[str]:
+        """Write what it needs into `folder`; the command line that starts it there."""
+        ...
+
+
+def beside_python(name: str) -> str:
+    """A command of the environment that runs the benchmark, so that all run on the same Python."""
+    found = shutil.which(name, path=str(BIN))
+    if found is None:
+        raise CannotMeasure(f"{name} is not installed beside {sys.executable}: pip install -e '.[dev]'")
+    return found
+
+
+def launcher_command() -> list[str]:
+    """The launcher under test: the installed command, or the module where it is not installed."""
+    found = shutil.which("launcher", path=str(BIN))
+    return [found] if found else [sys.executable, "-m", "launcher"]
+
+
+class Launcher:
+    """Our own, with a generated profile."""
+
+    name = "launcher"
+
+    def prepare(self, folder: Path, services: Sequence[Service], command: Sequence[str]) -> list[str]:
+        lines: list[str] = []
+        for service in services:
+            lines += [f"[services.{service.name}]", f"command = {json.dumps(line_of(service, command))}"]
+            if service.needs:
+                lines.append(f"depends_on = {json.dumps(service.needs)}")
+            lines += [*service.keys, ""]
+        (folder / "profiles").mkdir()
+        (folder / "profiles" / "bench.toml").write_text("\n".join(lines), encoding="utf-8")
+        return [*launcher_command(), "start", "--profile", "bench"]
+
+
+class Honcho:
+    """honcho with a Procfile: no order, no gates, no restarts."""
+
+    name = "honcho"
+
+    def prepare(self, folder: Path, services: Sequence[Service], command: Sequence[str]) -> list[str]:
+        lines = [f"{service.name}: {line_of(service, command)}\n" for service in services]
+        (folder / "Procfile").write_text("".join(lines), encoding="utf-8")
+        return [beside_python("honcho"), "start"]
+
+
+class Supervisord:
+    """supervisord in the foreground, without its HTTP server; one log file per service."""
+
+    name = "supervisord"
+
+    def prepare(self, folder: Path, services: Sequence[Service], command: Sequence[str]) -> list[str]:
+        lines = ["[supervisord]", "nodaemon = true", f"logfile = {folder}/log", f"pidfile = {folder}/pid"]
+        for service in services:
+            lines += [
+                f"[program:{service.name}]",
+                f"command = {line_of(service, command)}",
+                f"stdout_logfile = {folder}/{service.name}.log",
+                "startsecs = 0",
+                "autorestart = true",
+            ]
+        (folder / "supervisord.conf").write_text("\n".join(lines), encoding="utf-8")
+        return [beside_python("supervisord"), "-c", "supervisord.conf"]
+
+
+class Reference:
+    """The least a Python program can do: see prefixer.py."""
+
+    name = "bare loop"
+
+    def prepare(self, folder: Path, services: Sequence[Service], command: Sequence[str]) -> list[str]:
+        lines = [f"{service.name}: {line_of(service, command)}\n" for service in services]
+        (folder / "Procfile").write_text("".join(lines), encoding="utf-8")
+        return [sys.executable, str(HERE / "prefixer.py"), "Procfile"]
+
+
+def line_of(service: Service, command: Sequence[str]) -> str:
+    """The command line of a service; the first argument of all is where its stamps go."""
+    return shlex.join([*command, service.name, *service.mode])
