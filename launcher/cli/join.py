@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from pathlib import Path
 
     from launcher.cli.target import Target
+
+#: How long another launcher may take from its lock to its socket, in seconds; it is a fraction of one.
+PATIENCE = 10.0
 
 
 def join(target: Target, args: Namespace) -> int:
@@ -44,6 +49,7 @@ def join(target: Target, args: Namespace) -> int:
     )
     status = 0
     try:
+        _await_socket(target.folder)
         for answer in Client(target.folder).ask(request):
             match answer:
                 case wire.Moved(news=news) | wire.Told(news=news):
@@ -69,3 +75,16 @@ def join(target: Target, args: Namespace) -> int:
         console.close()
         writer.close(1.0)
     return status
+
+
+def _await_socket(folder: Path) -> None:
+    """The other launcher holds the lock before it can be spoken to: give it the moment that this takes.
+
+    Nothing tells when a name appears in a folder that both Linux and macOS would know, so it is looked for.
+    """
+    from launcher.control.address import SOCKET_NAME  # noqa: PLC0415
+    from launcher.control.running import holder  # noqa: PLC0415
+
+    deadline = time.monotonic() + PATIENCE
+    while not (folder / SOCKET_NAME).exists() and holder(folder) is not None and time.monotonic() < deadline:
+        time.sleep(0.01)
