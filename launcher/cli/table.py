@@ -10,6 +10,7 @@ from launcher.orchestrator.snapshot import InstanceView, Snapshot, State
 
 HEADINGS = ("name", "state", "why", "pid", "address", "health", "restarts", "up", "cpu", "memory")
 _WHY = HEADINGS.index("why")
+_ADDRESS = HEADINGS.index("address")
 #: The column of reasons is never made narrower than this.
 NARROWEST = 12
 COLOURS = {
@@ -33,18 +34,26 @@ class Usage(Struct, frozen=True):
 
 
 def table(snapshot: Snapshot, usage: Mapping[int, Usage], *, width: int, colour: bool = False) -> str:
-    """The table, no wider than `width` where the reasons can be shortened so far."""
+    """The table, no wider than `width` where addresses and reasons can be shortened so far."""
     from tabulate import tabulate  # noqa: PLC0415  (50 ms, for the commands that print tables)
 
     views = [view for view in snapshot.instances if view.state is not State.PENDING]
     rows = [_row(view, snapshot.at, usage) for view in views]
-    excess = _width(tabulate(rows, HEADINGS, tablefmt="plain", disable_numparse=True)) - width
-    longest = max((len(row[_WHY]) for row in rows), default=0)
+    shown = [column for column in range(len(HEADINGS)) if column <= _WHY or any(row[column] for row in rows)]
+    headings = [HEADINGS[column] for column in shown]
+
+    def draw() -> str:
+        return tabulate([[row[i] for i in shown] for row in rows], headings, tablefmt="plain", disable_numparse=True)
+
+    if _width(draw()) > width:
+        for row in rows:
+            row[_ADDRESS] = row[_ADDRESS].removeprefix("http://127.0.0.1")
+    excess = _width(draw()) - width
     if excess > 0:
-        room = max(NARROWEST, longest - excess)
+        room = max(NARROWEST, max((len(row[_WHY]) for row in rows), default=0) - excess)
         for row in rows:
             row[_WHY] = row[_WHY] if len(row[_WHY]) <= room else row[_WHY][: room - 1] + "…"
-    lines = tabulate(rows, HEADINGS, tablefmt="plain", disable_numparse=True).splitlines()
+    lines = draw().splitlines()
     if not colour:
         return "\n".join(line.rstrip() for line in lines)
     painted = [f"{COLOURS.get(view.state, '')}{line}\033[0m" for view, line in zip(views, lines[1:], strict=True)]
@@ -53,7 +62,15 @@ def table(snapshot: Snapshot, usage: Mapping[int, Usage], *, width: int, colour:
 
 def _row(view: InstanceView, now: float, usage: Mapping[int, Usage]) -> list[str]:
     used = usage.get(view.pid) if view.pid is not None else None
-    health = "" if view.health is None else "ok" if view.health.ok else f"failing ({view.health.failures})"
+    health = (
+        ""
+        if view.health is None
+        else "ok"
+        if view.health.ok
+        else f"fails ({view.health.failures})"
+        if view.health.failures
+        else "fails"
+    )
     address = view.url or (f":{view.port}" if view.port else "")
     up = duration(now - view.started) if view.pid is not None and view.started is not None else ""
     return [

@@ -65,6 +65,11 @@ class Follower:
         self._batches.append(batch)
         self._wake()
 
+    @property
+    def has_more(self) -> bool:
+        """Whether batches wait for the client to have room."""
+        return bool(self._batches)
+
     def send_to(self, connection: Connection) -> None:
         """Hand over what the client has room for, and first how much it has missed."""
         while self._batches and connection.has_room:

@@ -75,6 +75,7 @@ class Server:
             (self._folder / fresh).rename(self._folder / SOCKET_NAME)
         except OSError as problem:
             listener.close()
+            self._let_go()
             raise RunFolderUnusable(f"cannot listen in {self._folder}: {problem.strerror or problem}") from problem
         self._listener = listener
         for end in (self._wake_in, self._wake_out):
@@ -124,6 +125,9 @@ class Server:
                 self._push(connection)
         for connection in list(self._connections):
             self._drop(connection)
+        self._let_go()
+
+    def _let_go(self) -> None:
         self._selector.close()
         self._wake_in.close()
         self._wake_out.close()
@@ -280,9 +284,13 @@ class Server:
 
     def _push(self, connection: Connection) -> None:
         """Write what can be written, and listen for what the connection needs next."""
-        if connection.follower is not None:
-            connection.follower.send_to(connection)
+        follower = connection.follower
+        if follower is not None:
+            follower.send_to(connection)
         is_gone = not connection.flush()
+        while follower is not None and follower.has_more and not is_gone and not connection.has_more:
+            follower.send_to(connection)  # all was taken at once: no writability will be told that could wake us
+            is_gone = not connection.flush()
         is_too_slow = not connection.has_room and connection.follower is None
         if is_gone or is_too_slow or (connection.ending and not connection.has_more):
             self._drop(connection)

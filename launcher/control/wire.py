@@ -7,9 +7,9 @@ client and the commands speak in these values.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 
-from msgspec import DecodeError, Struct, json
+from msgspec import DecodeError, Meta, Struct, json
 
 from launcher.errors import CATALOGUE, BadRequest, LauncherError, ProblemsFound
 from launcher.orchestrator.snapshot import Changed, Noted, Snapshot
@@ -153,7 +153,7 @@ class Wait(Request, frozen=True, kw_only=True, tag="wait"):
     """Say when `services` (none: all) are ready or completed, or never will be; at the latest after `timeout` s."""
 
     services: tuple[str, ...] = ()
-    timeout: float | None = None
+    timeout: Annotated[float, Meta(ge=0)] | None = None
 
 
 class Logs(Request, frozen=True, kw_only=True, tag="logs"):

@@ -1,0 +1,73 @@
+"""What `why` and `status` make of a snapshot."""
+
+from __future__ import annotations
+
+import pytest
+
+from launcher.cli.table import Usage, duration, table
+from launcher.observe.why import chain
+from launcher.testing import Rehearsal
+
+CHECKED = {"health": {"http": "/", "start_period": 0.0}, "port": 8000}
+
+
+def waiting():
+    """The worker waits for orders, orders for catalog, and catalog's check fails."""
+    rehearsal = Rehearsal(
+        {
+            "catalog": {**CHECKED},
+            "orders": {**CHECKED, "port": 8001, "depends_on": {"catalog": {}}},
+            "worker": {"depends_on": {"orders": {}}},
+        }
+    )
+    rehearsal.start()
+    rehearsal.fails("catalog", "HTTP 503 Service Unavailable")
+    return rehearsal
+
+
+def test_why_walks_the_chain_down_to_the_check_that_fails():
+    """Each line is indented below what it explains."""
+    assert chain(waiting().loop.snapshot, "worker") == [
+        "worker is waiting: waits for orders (healthy)",
+        "  orders is waiting: waits for catalog (healthy)",
+        "    catalog is starting: asked for",
+        "      started 0.0 s ago (pid 1000)",
+        "      last check failed 0.0 s ago: HTTP 503 Service Unavailable",
+    ]
+
+
+def test_why_of_a_failure_tells_how_it_ended():
+    """The exit code, and what the restart rule made of it."""
+    rehearsal = Rehearsal({"api": {"restart": {"burst": 0, "cooldown": "never"}}, "keep": {}})
+    rehearsal.start()
+    rehearsal.advance(1.0)
+    rehearsal.exits("api", 3)
+    (line,) = chain(rehearsal.loop.snapshot, "api")
+    assert line == ("api is failed: exited with code 3; circuit open after 1 failures within 60 s, no trial start")
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_the_table_fits_the_terminal(width):
+    """Reasons are shortened first."""
+    text = table(waiting().loop.snapshot, {1000: Usage(12.3, 50_000_000)}, width=width)
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= width
+    assert "catalog" in lines[1]
+    assert "50 MB" in lines[1]
+    assert "12%" in lines[1]
+
+
+def test_what_was_never_asked_for_is_not_shown():
+    """Pending instances are left out."""
+    rehearsal = Rehearsal({"a": {}, "b": {}})
+    rehearsal.start("a")
+    assert "b" not in table(rehearsal.loop.snapshot, {}, width=200).split()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0s"), (59, "59s"), (61, "1m 1s"), (3600 * 5 + 120, "5h 2m"), (86400 * 3 + 3700, "3d 1h")],
+)
+def test_durations_show_their_two_largest_units(seconds, text):
+    """As people say them."""
+    assert duration(seconds) == text
