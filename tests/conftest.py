@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import psutil
 import pytest
+from hypothesis import settings
 
 T = TypeVar("T")
 
@@ -47,6 +48,11 @@ class ProjectFolder:
         path = self.write(name, text)
         path.chmod(0o755)
         return path
+
+
+# Some properties start processes, and all tests share the machine: how long an example takes proves nothing.
+settings.register_profile("shared machine", deadline=None)
+settings.load_profile("shared machine")
 
 
 @pytest.fixture
