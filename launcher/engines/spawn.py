@@ -1,8 +1,9 @@
 """Turn a `Launch` into a process, or into the sentence that says why it can't be one.
 
-What can be told beforehand is looked up (folder, program, user), so that a service that could never run is refused and
-doesn't appear as a shell that exits with 127. honcho's Popen makes the process: no `preexec_fn`, so that CPython uses
-vfork (0.9 ms a process here; fork takes the longer the more memory we have).
+A program is executed at once, and looked for only when that failed, to say why. Where a shell must stand before it, it
+is looked for beforehand, so that a service that could never run is refused and doesn't appear as a shell that exits
+with 127. honcho's Popen makes the process: no `preexec_fn`, so that CPython uses vfork (0.4 ms a process here; fork
+takes the longer the more memory we have).
 
 Knows the operating system's rules; nothing of runs, generations or what happens later.
 """
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from honcho.process import Popen  # type: ignore[import-untyped]  # honcho has no types
 
-from launcher.engines.commandline import program_of
+from launcher.engines.commandline import program_of, words_of
 from launcher.engines.descent import MARK
 from launcher.engines.sockets import variables
 from launcher.errors import CommandNotFound, FolderMissing, LauncherError, NotExecutable, SpawnFailed
@@ -37,28 +38,39 @@ _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 def spawn(launch: Launch, *, mark: str, held: socket.socket | None, label: str) -> subprocess.Popen[bytes]:
     """Start the process, its output in one pipe, a session of its own; raises what makes it impossible."""
     what = f'cannot start "{label}"'
-    if not os.path.isdir(launch.directory):  # noqa: PTH112  (pathlib costs 1 MB that nothing else here needs)
-        raise FolderMissing(f"{what}: no such directory: {launch.directory}")
+    before = _before(launch, what)
+    words = None if before else launch.argv or words_of(launch.shell)
     program = launch.argv[0] if launch.argv else program_of(launch.shell)
-    file = None if program is None else _find(program, launch, what)
-    argv = _argv(launch, what, simple=program is not None)
-    try:
+
+    def make(argv: tuple[str, ...], executable: str | None = None) -> subprocess.Popen[bytes]:
         child: subprocess.Popen[bytes] = Popen(
             argv,
             shell=False,
-            # The file found, so that subprocess doesn't go through the PATH again, by its own rules.
-            executable=file if argv == [*launch.argv] else argv[0],
+            executable=executable,
             stdin=subprocess.DEVNULL if held is None else held.fileno(),
             env={**launch.env, **variables(launch.sockets), MARK: marked(launch.env, mark)},
             cwd=launch.directory,
             bufsize=0,
             **_identity(launch.user, what),
         )
+        return child
+
+    try:
+        if words:
+            try:
+                # Without a PATH subprocess would look in other folders than a shell does.
+                return make(words, None if "PATH" in launch.env else _find(program, launch, what))
+            except OSError as error:
+                # A script without a first line `#!` is run by the shell itself.
+                if launch.argv or error.errno != errno.ENOEXEC:
+                    raise
+        _find(program, launch, what)
+        return make(_shell_words(launch, before, simple=program is not None))
     except OSError as error:
+        _find(program, launch, what)
         raise _refusal(error, program or "/bin/sh", what) from error
     except (ValueError, subprocess.SubprocessError) as error:
         raise SpawnFailed(f"{what}: {error}") from error
-    return child
 
 
 def marked(env: Mapping[str, str], mark: str) -> str:
@@ -66,17 +78,18 @@ def marked(env: Mapping[str, str], mark: str) -> str:
     return f"{env.get(MARK, '')} {mark}".strip()
 
 
-def _argv(launch: Launch, what: str, *, simple: bool) -> list[str]:
-    """The words to execute. Limits and a held socket need a shell to begin with, which the program then replaces."""
-    before = _limiting(launch.limits, what)
-    if launch.sockets:
-        before += ["exec 3<&0 </dev/null", "export LISTEN_PID=$$"]
-    if not launch.argv:
-        command = f"exec {launch.shell.strip()}" if simple else launch.shell
-        return ["/bin/sh", "-c", "\n".join([*before, command])]
-    if not before:
-        return list(launch.argv)
-    return ["/bin/sh", "-c", "\n".join([*before, 'exec "$@"']), "sh", *launch.argv]
+def _before(launch: Launch, what: str) -> list[str]:
+    """What only a shell can do before the program replaces it: limits, and a held socket at its descriptor."""
+    handing_over = ["exec 3<&0 </dev/null", "export LISTEN_PID=$$"] if launch.sockets else []
+    return _limiting(launch.limits, what) + handing_over
+
+
+def _shell_words(launch: Launch, before: list[str], *, simple: bool) -> tuple[str, ...]:
+    """A shell that does what comes before, and then becomes the program or runs the command."""
+    if launch.argv:
+        return ("/bin/sh", "-c", "\n".join([*before, 'exec "$@"']), "sh", *launch.argv)
+    command = f"exec {launch.shell.strip()}" if simple else launch.shell
+    return ("/bin/sh", "-c", "\n".join([*before, command]))
 
 
 def _limiting(limits: Limits, what: str) -> list[str]:
@@ -121,8 +134,15 @@ def _identity(user: str, what: str) -> dict[str, Any]:
     }
 
 
-def _find(program: str, launch: Launch, what: str) -> str:
-    """The program's file by the service's own PATH and folder; refused if there is none or nobody may execute it."""
+def _find(program: str | None, launch: Launch, what: str) -> str | None:
+    """The program's file by the service's own PATH and folder; refused if there is none or nobody may execute it.
+
+    None: the shell will find what it runs; its folder alone can be missing.
+    """
+    if not os.path.isdir(launch.directory):  # noqa: PTH112  (pathlib costs 1 MB that nothing else here needs)
+        raise FolderMissing(f"{what}: no such directory: {launch.directory}")
+    if program is None:
+        return None
     path = launch.env.get("PATH", _PATH)
     if "/" in program:
         file = os.path.join(launch.directory, program)  # noqa: PTH118  (as above)

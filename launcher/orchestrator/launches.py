@@ -43,6 +43,7 @@ def build_launch(plan: Plan, instance: str, generation: int, *, world: World, pr
     names = _Names(plan)
     env = _environment(plan, one, names, world=world, ours=_ours(plan, one, generation) | dict(probe_env))
     directory = _below(plan.root, names.text(service.directory, env))
+    env["PWD"] = directory  # as every shell has it; the launcher's own would be a lie
     launch = Launch(
         instance=instance,
         generation=generation,

@@ -41,6 +41,16 @@ REFUSED: dict[str, tuple[dict[str, Any], type[LauncherError], str]] = {
         NotExecutable,
         "./bare is neither a program nor a script with an interpreter (#!)",
     ),
+    "directory missing for the shell": (
+        {"shell": "cd x; y", "directory": "/no/such"},
+        FolderMissing,
+        "no such directory: /no/such",
+    ),
+    "words with a parameter not found": (
+        {"shell": "gunicorn $X", "env": PATH},
+        CommandNotFound,
+        "command not found: gunicorn (PATH of the service: /usr/bin:/bin)",
+    ),
     "interpreter missing": (
         {"argv": ("./script",)},
         CommandNotFound,
@@ -108,6 +118,26 @@ def test_no_shell_is_left_standing_in_front_of_a_simple_command(
     pid = events.until(Spawned).pid
     events.until(Exited)
     assert (int(sink.output[WEB]) != pid) is stands
+
+
+def test_a_script_without_a_first_line_is_run_by_the_shell(
+    local: LocalEngine, events: Events, sink: Memory, folder: Path
+) -> None:
+    """As it is when typed there, though the words are plain and executed first."""
+    (folder / "bare").write_text("echo it ran with $1")
+    local.start(launch(shell="./bare this", directory=str(folder)))
+    assert events.until(Exited).code == 0
+    assert sink.output[WEB] == b"it ran with this\n"
+
+
+@pytest.mark.parametrize("what", [{"argv": ("id", "-u")}, {"shell": "id -u"}], ids=["argv", "shell"])
+def test_without_a_path_the_shell_s_own_is_searched(
+    local: LocalEngine, events: Events, sink: Memory, what: dict[str, Any]
+) -> None:
+    """Also where no shell is asked."""
+    local.start(launch(**what, env={}))
+    assert events.until(Exited).code == 0
+    assert sink.output[WEB] == f"{os.geteuid()}\n".encode()
 
 
 @pytest.mark.parametrize("what", [{"argv": ("sh", "-c", "ulimit -n; ulimit -d")}, {"shell": "ulimit -n; ulimit -d"}])
