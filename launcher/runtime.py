@@ -14,7 +14,7 @@ from queue import SimpleQueue
 
 from msgspec import Struct
 
-from launcher.control.server import Server
+from launcher.control.standby import Standby
 from launcher.engines.guard import Guard
 from launcher.engines.local import LocalEngine
 from launcher.engines.reader import Reader
@@ -25,10 +25,11 @@ from launcher.observe.tail import Tail
 from launcher.observe.writer import Writer
 from launcher.orchestrator.events import Event, Outcome, StartAsked
 from launcher.orchestrator.loop import Loop
+from launcher.orchestrator.protocols import Prober
 from launcher.orchestrator.state import Memory
 from launcher.orchestrator.store import FileStore
 from launcher.plan.model import Plan
-from launcher.probes.scheduler import Scheduler
+from launcher.probes.lazy import LazyProber
 from launcher.profile.model import EngineName
 from launcher.world import SystemClock, SystemWorld
 
@@ -86,7 +87,13 @@ class Runtime:
         hub.follow(self._logs)
         hub.follow(self.tail)
         engine = LocalEngine(reader=self._reader, guard=guard)
-        self._prober = Scheduler(post=inbox.put, clock=clock, children=engine.children, taps=hub, folder=folder)
+
+        def make_scheduler() -> Prober:
+            from launcher.probes.scheduler import Scheduler  # noqa: PLC0415  (4 ms, where something is checked)
+
+            return Scheduler(post=inbox.put, clock=clock, children=engine.children, taps=hub, folder=folder)
+
+        self._prober = LazyProber(make_scheduler)
         self.loop = Loop(
             plan,
             inbox=inbox,
@@ -101,9 +108,9 @@ class Runtime:
         )
         self._engine = engine
         self._guard = guard
-        self._server = Server(folder, post=inbox.put, follow=hub.follow)
+        self._control = Standby(folder, post=inbox.put, follow=hub.follow, when_readable=self._reader.when_readable)
         self.loop.subscribe(self.console)
-        self.loop.subscribe(self._server)
+        self.loop.subscribe(self._control)
         self._hub = hub
 
     def run(
@@ -120,7 +127,7 @@ class Runtime:
         ended. `named`: the user named these services.
         """
         restore_signals = self._reader.forward_signals(self.loop.post)
-        self._server.open()
+        self._control.open()
         self.loop.open(self._hub)
         self.loop.post(StartAsked(services=tuple(services), by="asked for", named=named, reply=settled))
         accepted()
@@ -131,10 +138,10 @@ class Runtime:
             restore_signals()
 
     def _close(self) -> None:
-        self._server.close()
         self._prober.close()
         self._engine.close()
         self._reader.close()
+        self._control.close()  # after the reader: its last batches are for followers too
         self.console.close()
         self._writer.close(LAST_FLUSH)
         self._guard.dismiss()

@@ -51,12 +51,14 @@ def start(args: Namespace) -> int:
         report = forked
 
     from launcher.engines.guard import fork_guard  # noqa: PLC0415
-    from launcher.runtime import Runtime  # noqa: PLC0415
+
+    guard = fork_guard()
+    from launcher.runtime import Runtime  # noqa: PLC0415  (20 ms, in which the guard comes into being)
 
     runtime = Runtime(
         plan,
         folder=target.folder,
-        guard=fork_guard(),
+        guard=guard,
         environ=os.environ,
         store=store,
         memory=memory,

@@ -91,9 +91,16 @@ watch <&3 3<&- &
 class Guard:
     """The launcher's end of the pipe. `id` is what the marks of its processes begin with."""
 
-    def __init__(self, identity: str, pipe: int) -> None:
+    def __init__(self, identity: str, pipe: int, *, birth: subprocess.Popen[bytes] | None = None) -> None:
         self.id = identity
         self._pipe = pipe
+        self._birth = birth
+
+    def await_birth(self) -> None:
+        """Wait until the guard is nobody's child: to be called before the launcher becomes a sub-reaper."""
+        if self._birth is not None:
+            self._birth.wait()
+            self._birth = None
 
     def watch(self, session: int, pipe: int = 0) -> None:
         """Take in a session that must not outlive us, and the inode of the pipe that its processes write to."""
@@ -116,7 +123,10 @@ class Guard:
 
 
 def fork_guard() -> Guard:
-    """Start the guard: before the launcher becomes a sub-reaper, and after its last own fork (`--detach`)."""
+    """Start the guard, after the launcher's last own fork (`--detach`).
+
+    It takes 3 ms to come into being, in which the caller may do something else before `await_birth`.
+    """
     identity = f"{os.getpid():x}-{time.time_ns():x}"
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
@@ -136,5 +146,4 @@ def fork_guard() -> Guard:
         raise SpawnFailed(f"cannot start the guard that leaves no orphans: {error.strerror}") from error
     finally:
         os.close(reading)
-    shell.wait()
-    return Guard(identity, writing)
+    return Guard(identity, writing, birth=shell)

@@ -39,6 +39,8 @@ class LocalEngine:
         """Begin; nothing is adopted."""
         self._plan = plan
         self._post = post
+        if self._guard is not None:
+            self._guard.await_birth()
         self._runs = Runs(
             self._reader,
             identity=self._identity,

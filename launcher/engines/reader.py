@@ -86,6 +86,18 @@ class Reader:
         """The sink has room again: read pipes."""
         self.call(self._resume)
 
+    def when_readable(self, descriptor: int, action: Action) -> None:
+        """Run `action` once, in the reader's thread, as soon as `descriptor` is readable."""
+
+        def listen() -> None:
+            self._selector.register(descriptor, selectors.EVENT_READ, heard)
+
+        def heard() -> None:
+            self._selector.unregister(descriptor)
+            action()
+
+        self.call(listen)
+
     def beget(self, make: Callable[[], subprocess.Popen[bytes]]) -> tuple[int, IO[bytes]]:
         """Make a child that `watch` is going to reap, and nobody takes for an orphan: its number and its output."""
         with self.no_births:
