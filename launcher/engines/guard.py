@@ -88,6 +88,10 @@ watch <&3 3<&- &
 """
 
 
+#: So many words, of at most 31 bytes, are shorter than PIPE_BUF everywhere (512).
+_AT_ONCE = 16
+
+
 class Guard:
     """The launcher's end of the pipe. `id` is what the marks of its processes begin with."""
 
@@ -102,9 +106,10 @@ class Guard:
             self._birth.wait()
             self._birth = None
 
-    def watch(self, session: int, pipe: int = 0) -> None:
-        """Take in a session that must not outlive us, and the inode of the pipe that its processes write to."""
-        self._tell(f"+{session}:{pipe}\n")
+    def watch(self, *sessions: tuple[int, int]) -> None:
+        """Take in sessions that must not outlive us, each with the inode of the pipe it writes to, or 0."""
+        for start in range(0, len(sessions), _AT_ONCE):
+            self._tell("".join(f"+{session}:{pipe}\n" for session, pipe in sessions[start : start + _AT_ONCE]))
 
     def forget(self, session: int, pipe: int = 0) -> None:
         """Strike out what was taken in: it is gone, and its number may become somebody else's."""

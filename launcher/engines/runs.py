@@ -93,12 +93,17 @@ class Runs:
         self._runs: dict[Run, Running] = {}
         #: Sessions of orphans, which the guard has been told of.
         self._strays: set[int] = set()
+        #: Sessions that the guard has yet to be told of, with the inodes of their pipes.
+        self._untold: list[tuple[int, int]] = []
         self._surveys = count()
         self._survey = -1
 
     def add(self, running: Running) -> None:
         """A process was born: read its output, await its end."""
         self._runs[running.run] = running
+        if self._guard is not None:
+            self._untold.append((running.pid, running.file[1]))
+            self._reader.when_quiet(self._tell_guard)
         self._reader.read(running.pipe.fileno(), partial(self._took, running))
         self._reader.watch(running.pid, partial(self._ended, running))
         if self._guard is not None and self._tree:
@@ -192,8 +197,15 @@ class Runs:
                 os.kill(pid, running.number or 0)
         running.reached |= outside
 
+    def _tell_guard(self) -> None:
+        """Tell the guard of a burst of births at once: each word wakes it, on a processor that children could use."""
+        if self._guard is not None:
+            self._guard.watch(*self._untold)
+            self._untold.clear()
+
     def _finish(self, running: Running) -> None:
         self._close_pipe(running)
+        self._tell_guard()
         if self._guard is not None:
             self._guard.forget(running.pid, running.file[1])
         del self._runs[running.run]
@@ -219,7 +231,7 @@ class Runs:
         }
         strays = {session for session in strays if session not in mains}
         for session in strays - self._strays:
-            self._guard.watch(session)
+            self._guard.watch((session, 0))
         for session in self._strays - strays:
             self._guard.forget(session)
         self._strays = strays
