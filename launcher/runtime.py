@@ -6,8 +6,8 @@ the plan is made, and `run` returns when nothing is left that can run.
 
 from __future__ import annotations
 
+import gc
 import os
-import random
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from queue import SimpleQueue
@@ -31,7 +31,7 @@ from launcher.orchestrator.store import FileStore
 from launcher.plan.model import Plan
 from launcher.probes.lazy import LazyProber
 from launcher.profile.model import EngineName
-from launcher.world import SystemClock, SystemWorld
+from launcher.world import SystemClock, SystemWorld, chance
 
 #: How long the log files may take to swallow what is left at the end, in seconds.
 LAST_FLUSH = 2.0
@@ -102,7 +102,7 @@ class Runtime:
             clock=clock,
             world=SystemWorld(Path(plan.root), environ),
             store=store,
-            chance=random.random,
+            chance=chance,
             pid=os.getpid(),
             memory=memory,
         )
@@ -131,6 +131,9 @@ class Runtime:
         self.loop.open(self._hub)
         self.loop.post(StartAsked(services=tuple(services), by="asked for", named=named, reply=settled))
         accepted()
+        # What was made until here stays to the end: no collection need look at it again.
+        gc.freeze()
+        gc.enable()
         try:
             return self.loop.run()
         finally:

@@ -24,6 +24,13 @@ class SystemClock:
     wall = staticmethod(time.time)
 
 
+def chance() -> float:
+    """A number in [0, 1), for the jitter of back-offs."""
+    from random import random  # noqa: PLC0415  (1 ms, for those that fail)
+
+    return random()  # noqa: S311  (spreads restarts, and guards no secret)
+
+
 class SystemWorld:
     """The environment at start, files below `root`, and the Pythons of this machine."""
 
