@@ -14,7 +14,7 @@ from launcher.control import wire
 from launcher.control.client import Client
 from launcher.control.running import choose, holder
 from launcher.errors import NothingRunning, UnknownService
-from launcher.plan.nearest import did_you_mean
+from launcher.profile.names import did_you_mean
 
 if TYPE_CHECKING:
     from argparse import Namespace

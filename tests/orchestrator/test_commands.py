@@ -165,7 +165,7 @@ def test_an_unknown_service_is_an_error_with_the_nearest_name():
     """Nothing happens."""
     rehearsal = up(Rehearsal(shop()))
     (outcome,) = rehearsal.stop("catalgo")
-    assert str(outcome.error) == 'no service "catalgo": did you mean `catalog`?'
+    assert str(outcome.error) == 'no service "catalgo", did you mean `catalog`?'
 
 
 # Endings ---------------------------------------------------------------------------------------------

@@ -116,6 +116,8 @@ CASES = {
     "reference to a service without port": ("[env]\nU = '${services.a.url}'\n[services.a]\ncommand = 'x'", ["1008 :2: env.U: ${services.a.url}: service `a` has no port"]),
     "reference to no socket": ("[services.a]\ncommand = 'x ${socket.fd}'", ["1008 :2: services.a.command: ${socket.fd}: this service holds no socket"]),
     "a broken reference": ("[env]\nU = '${'", ["1008 :2: env.U: "]),
+    "a broken reference in a path": ("[services.a]\napp = 'a:b'\npythonpath = ['${services.b.url}']", ["1008 :3: services.a.pythonpath: ${services.b.url}: no service `b`"]),
+    "a broken reference in a check without a shell": ("[services.a]\ncommand = 'x'\nhealth = { exec = ['${'] }", ["1008 :3: services.a.health.exec: "]),
     "missing folder": ("[services.a]\ncommand = 'x'\ndirectory = 'no/where'", ["1013 :3: services.a.directory: there is no folder no/where"]),
     "missing pythonpath": ("[services.a]\napp = 'a:b'\npythonpath = ['src']", ["1013 :3: services.a.pythonpath: there is no folder src"]),
     "missing env_file": ("[launcher]\nenv_file = ['s.env']", ["1010 :2: launcher.env_file: s.env does not exist or cannot be read"]),
