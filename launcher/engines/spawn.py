@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 #: Where a shell looks when the environment has no PATH (dash and bash agree).
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
-
 
 def spawn(launch: Launch, *, mark: str, held: socket.socket | None, label: str) -> subprocess.Popen[bytes]:
     """Start the process, its output in one pipe, a session of its own; raises what makes it impossible."""
@@ -41,7 +39,7 @@ def spawn(launch: Launch, *, mark: str, held: socket.socket | None, label: str) 
         raise FolderMissing(f"{what}: no such directory: {launch.directory}")
     program = launch.argv[0] if launch.argv else program_of(launch.shell)
     file = None if program is None else _find(program, launch, what)
-    argv = _argv(launch, what, simple=program is not None)
+    argv = _argv(launch, simple=program is not None)
     try:
         child: subprocess.Popen[bytes] = Popen(
             argv,
@@ -66,9 +64,9 @@ def marked(env: Mapping[str, str], mark: str) -> str:
     return f"{env.get(MARK, '')} {mark}".strip()
 
 
-def _argv(launch: Launch, what: str, *, simple: bool) -> list[str]:
+def _argv(launch: Launch, *, simple: bool) -> list[str]:
     """The words to execute. Limits and a held socket need a shell to begin with, which the program then replaces."""
-    before = _limiting(launch.limits, what)
+    before = _limiting(launch.limits)
     if launch.sockets:
         before += ["exec 3<&0 </dev/null", "export LISTEN_PID=$$"]
     if not launch.argv:
@@ -79,25 +77,13 @@ def _argv(launch: Launch, what: str, *, simple: bool) -> list[str]:
     return ["/bin/sh", "-c", "\n".join([*before, 'exec "$@"']), "sh", *launch.argv]
 
 
-def _limiting(limits: Limits, what: str) -> list[str]:
+def _limiting(limits: Limits) -> list[str]:
     lines = []
     if limits.open_files is not None:
         lines.append(f"ulimit -n {limits.open_files} || exit 126")
     if limits.memory is not None:
-        lines.append(f"ulimit -d {max(1, size(limits.memory, what) // 1024)} || exit 126")
+        lines.append(f"ulimit -d {max(1, limits.memory // 1024)} || exit 126")
     return lines
-
-
-def size(text: str | int, what: str) -> int:
-    """Bytes from a number or "512MB", "2GiB", "64k" (units are powers of 1024, as Compose has them)."""
-    if isinstance(text, int):
-        return text
-    number = text.strip().upper().removesuffix("B").removesuffix("I")
-    unit = number[-1:] if number[-1:].isalpha() else ""
-    try:
-        return int(float(number.removesuffix(unit)) * _UNITS[unit])
-    except (KeyError, ValueError):
-        raise SpawnFailed(f"{what}: not a size: {text}") from None
 
 
 def _identity(user: str, what: str) -> dict[str, Any]:
