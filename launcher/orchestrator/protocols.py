@@ -135,8 +135,11 @@ class Watch(Struct, frozen=True, kw_only=True):
 class Prober(Protocol):
     """Checks instances and posts `Probed` for each verdict."""
 
-    def prepare(self, run: Run, health: Health) -> Mapping[str, str]:
-        """Called before the launch is built: the environment the probe needs the service to have (NOTIFY_SOCKET)."""
+    def prepare(self, run: Run, health: Health, *, user: str = "") -> Mapping[str, str]:
+        """Called before the launch is built: the environment the probe needs the service to have (NOTIFY_SOCKET).
+
+        `user` is who the run will run as, where that is said.
+        """
         ...
 
     def watch(self, watch: Watch) -> None:

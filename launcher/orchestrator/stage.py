@@ -17,7 +17,7 @@ from launcher.orchestrator.board import Board
 from launcher.orchestrator.effects import Arm, Do, Effect
 from launcher.orchestrator.errands import OUTLIVE, Errand, StartUp
 from launcher.orchestrator.events import Post, SpawnRefused, TimerKind
-from launcher.orchestrator.launches import Prepared, build_launch, health_of
+from launcher.orchestrator.launches import Prepared, build_launch, health_of, user_of
 from launcher.orchestrator.life import Life, Wish
 from launcher.orchestrator.lifecycle import RUNS, TIMERS, Phase, Trigger, move
 from launcher.orchestrator.protocols import Clock, Engine, Observer, Prober, Run, Stop, StopLevel, Watch, World
@@ -177,7 +177,10 @@ class Stage:
                 errand.took(Step(StepKind.START, life.name), life)
         run = Run(life.name, life.generation)
         try:
-            env = self.prober.prepare(run, life.check) if life.check else {}
+            env: Mapping[str, str] = {}
+            if life.check:
+                user = user_of(self.plan, life.name, life.generation, world=self._world)
+                env = self.prober.prepare(run, life.check, user=user)
             prepared = build_launch(self.plan, life.name, life.generation, world=self._world, probe_env=env)
         except LauncherError as error:
             self._post(SpawnRefused(life.name, life.generation, error))

@@ -144,3 +144,14 @@ def test_a_crash_during_start_up_is_retried_until_the_deadline():
     assert rehearsal.state("api") is State.FAILED
     assert "not ready within 1 s" in rehearsal.view("api").reason.text
     assert outcomes[0].status == 4
+
+
+def test_the_prober_is_told_whom_a_service_runs_as():
+    """What it says READY=1 to must let that user in, also where a variable names the user."""
+    user = {"api": "nobody", "web": "${RUN_AS:-www-data}"}
+    rehearsal = Rehearsal({name: {**CHECKED, "user": user} for name, user in user.items()})
+    rehearsal.start()
+    assert {launch.instance: (launch.user, launch.env["NOTIFY_SOCKET"]) for launch in rehearsal.engine.launches} == {
+        "api.1": ("nobody", "/fake/nobody/api.1.1"),
+        "web.1": ("www-data", "/fake/www-data/web.1.1"),
+    }
