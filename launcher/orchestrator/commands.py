@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from launcher.errors import CommandRefused
 from launcher.orchestrator import gates
 from launcher.orchestrator.errands import Down, StartUp, Wait
-from launcher.orchestrator.events import RestartAsked, StartAsked, StopAsked, WaitAsked
+from launcher.orchestrator.events import RestartAsked, StartAsked, StopAsked, TimerKind, WaitAsked
 from launcher.orchestrator.life import Life, Wish
 from launcher.orchestrator.lifecycle import RUNS, Phase, Trigger, move
 from launcher.orchestrator.restart import Tally
@@ -53,7 +53,6 @@ def end(stage: Stage, status: int, why: str) -> None:
 def roll_back(stage: Stage, start_up: StartUp, culprit: Life) -> None:
     """Undo what a start-up did, because a required instance is lost."""
     steps = start_up.roll_back(culprit)
-    stage.timers.keep_only(culprit.name, ())  # what was rolled back gets no trial start
     why = f"start-up rolled back, because {culprit.label} {culprit.phase.value}"
     if steps and stage.ending is None:
         stage.note(f"{culprit.label} {culprit.phase.value}: rolling back", warning=True)
@@ -62,7 +61,9 @@ def roll_back(stage: Stage, start_up: StartUp, culprit: Life) -> None:
             stage.lower(life, why)
     for step in steps:
         life = stage.board.lives[step.instance]
-        if step.kind is StepKind.STOP and (life.is_alive or life.phase in _UNDER_WAY):
+        # One that was not required may have failed, with a trial start to come.
+        is_to_come = life.phase in _UNDER_WAY or stage.timers.is_armed(life.name, TimerKind.COOLDOWN)
+        if step.kind is StepKind.STOP and (life.is_alive or is_to_come):
             stage.lower(life, why)
 
 

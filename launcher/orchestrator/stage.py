@@ -26,7 +26,7 @@ from launcher.orchestrator.snapshot import Changed, Noted, Reason
 from launcher.orchestrator.timers import Timers
 from launcher.plan.model import Plan
 from launcher.plan.resolve import addresses, resolve
-from launcher.profile.model import EngineName, OnLoss
+from launcher.profile.model import EngineName, OnExit, OnLoss
 
 NO_TIMERS: frozenset[TimerKind] = frozenset()
 
@@ -165,6 +165,12 @@ class Stage:
                 after = None if self.timers.is_armed(life.name, kind) else life.ready_timeout
         if after is not None:
             self.timers.arm(life.name, kind, self.clock.now() + after)
+
+    def hangs_on(self, life: Life) -> bool:
+        """Whether a start-up under way will be rolled back if this instance is lost."""
+        if self.plan.on_exit is not OnExit.KEEP:
+            return False
+        return any(isinstance(errand, StartUp) and errand.hangs_on(life) for errand in self.errands)
 
     def _launch(self, life: Life, engine: Engine) -> None:
         life.generation += 1
