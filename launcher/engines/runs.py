@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Container
+from collections.abc import Callable, Container
 from functools import partial
 from itertools import count
 from typing import IO
@@ -33,6 +33,7 @@ class Running:
     __slots__ = (
         "asked",
         "code",
+        "end_command",
         "file",
         "grace",
         "launch",
@@ -61,6 +62,8 @@ class Running:
         #: The exit code, once the process itself has ended.
         self.code: int | None = None
         self.asked: StopLevel | None = None
+        #: Kills the stop command, if one is under way.
+        self.end_command: Callable[[], None] = _nothing
         #: The signal that everything in this run is to get, and who outside the group has got it.
         self.number: int | None = None
         self.reached: set[int] = set()
@@ -115,7 +118,7 @@ class Runs:
         if level is StopLevel.KILL:
             self._signal(running, signal.SIGKILL)
         elif how.command and running.code is None:
-            self._children.run(
+            running.end_command = self._children.run(
                 ("/bin/sh", "-c", how.command),
                 env={**running.launch.env, "LAUNCHER_PID": str(running.pid)},
                 directory=running.launch.directory,
@@ -196,6 +199,7 @@ class Runs:
         self._close_pipe(running)
         if self._guard is not None:
             self._guard.forget(running.pid, running.file[1])
+        running.end_command()
         del self._runs[running.run]
         self._post(Exited(running.run.instance, running.run.generation, running.code or 0))
 
@@ -279,3 +283,7 @@ def _has_group(running: Running) -> bool:
 
 def _ignore(_code: int | None, _output: bytes) -> None:
     """A stop command that fails is answered by the grace timer."""
+
+
+def _nothing() -> None:
+    """There is no stop command."""

@@ -166,10 +166,12 @@ class Children(Protocol):
         directory: str,
         timeout: float,
         done: Callable[[int | None, bytes], None],
-    ) -> None:
+    ) -> Callable[[], None]:
         """Run argv; `done(code, last 4096 bytes of output)` is called in the reader's thread, code None at time-out.
 
-        A command that cannot be started is told as code 127 (126: not executable) with the reason as output.
+        A command that cannot be started is told as code 127 (126: not executable) with the reason as output. What is
+        returned kills it with all of its group, from any thread; its end is then told to nobody, unless it was
+        just being told. Of a command that has ended: nothing happens.
         """
         ...
 

@@ -8,6 +8,7 @@ import pytest
 
 from launcher.probes.exec import judge
 from launcher.profile.model import Health
+from tests.engines.world import wait_gone
 
 JUDGED = [
     ("success", 0, b"", (True, "exit code 0")),
@@ -60,7 +61,8 @@ def test_a_missing_command(bench) -> None:
 
 
 def test_a_late_end_is_not_told(bench, tmp_path) -> None:
-    """A command that ends after its run was unwatched is nobody's."""
+    """A command that was just ending when its run was unwatched is nobody's."""
+    bench.children.deaf = True
     fifo = tmp_path / "gate"
     subject = f"mkfifo {fifo}; read -r line <{fifo}"
     run = bench.watch(Health(exec=subject, timeout=10), env={"PATH": "/usr/bin:/bin"})
@@ -68,5 +70,18 @@ def test_a_late_end_is_not_told(bench, tmp_path) -> None:
         bench.silence()
     bench.scheduler.unwatch(run)
     fifo.write_text("go\n")
+    assert bench.children.told.wait(10)
+    bench.silence()
+
+
+def test_the_command_of_an_unwatched_run_is_killed(bench, tmp_path) -> None:
+    """At once, with what it started, and not at its time-out."""
+    said = tmp_path / "said"
+    subject = f"sleep 1000 & echo $$ $! >{said}.new && mv {said}.new {said}; wait"
+    run = bench.watch(Health(exec=subject, timeout=1000), env={"PATH": "/usr/bin:/bin"})
+    while not said.exists():
+        bench.silence()
+    bench.scheduler.unwatch(run)
+    wait_gone(*map(int, said.read_text().split()))
     assert bench.children.told.wait(10)
     bench.silence()
