@@ -228,9 +228,13 @@ class Stage:
         """How the gates of an instance stand now."""
         return gates.may_start(self.board.edges_from[life.instance.service], self.board.of)
 
+    def may_stop(self, life: Life) -> bool:
+        """Whether nothing that is to be stopped depends on an instance any more."""
+        return gates.may_stop(self.board.dependents(life.instance.service))
+
     def _settle(self, life: Life) -> None:
         if life.phase in RUNS and not life.wanted:
-            if gates.may_stop(self.board.dependents(life.instance.service)):
+            if self.may_stop(life):
                 self._take_down(life)
         elif life.phase is Phase.WAITING:
             match self.gate_of(life):
