@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from launcher.errors import LauncherError, PortConflict, PortsExhausted, WrongType
+from launcher.errors import LauncherError, PortConflict, PortsExhausted
 from launcher.plan.names import instance_names, label_of
 from launcher.profile.model import Profile, Service
-from launcher.profile.sizes import LAST_PORT, parse_ports
+from launcher.profile.sizes import parse_ports
 
 #: Drawn before the rest of the range: the ports under which people look for a web service first.
 _FIRST = range(8000, 8011)
@@ -30,7 +30,6 @@ def assign(
     Those that are not chosen get what is left, so that references to them hold, and are no problem if nothing is.
     """
     given = _numbers(profile)
-    problems += _too_high(profile, chosen, given)
     problems += conflicts(
         (label_of(profile, name, index), port)
         for name in chosen
@@ -111,13 +110,3 @@ def _numbers(profile: Profile) -> dict[str, tuple[int, ...]]:
         for name, service in profile.services.items()
         if isinstance(service.port, int)
     }
-
-
-def _too_high(profile: Profile, chosen: Sequence[str], given: Mapping[str, tuple[int, ...]]) -> list[WrongType]:
-    return [
-        WrongType(
-            f"{label_of(profile, name, len(given[name]))} would have port {given[name][-1]}: the last is {LAST_PORT}"
-        )
-        for name in chosen
-        if name in given and given[name][-1] > LAST_PORT
-    ]
