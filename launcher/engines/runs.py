@@ -16,6 +16,7 @@ from itertools import count
 from typing import IO
 
 from launcher.engines import descent
+from launcher.engines.exits import exists
 from launcher.engines.guard import Guard
 from launcher.engines.reader import Reader
 from launcher.orchestrator.events import Exited, Lingered, Post
@@ -230,7 +231,7 @@ class Runs:
 
     def _families(self) -> tuple[dict[Run, set[int]], descent.Census]:
         if not self._tree:
-            groups = [running for running in self._runs.values() if running.code is not None and _has_group(running)]
+            groups = [running for running in self._runs.values() if running.code is not None and exists(-running.pid)]
             return {running.run: {-running.pid} for running in groups}, {}
         try:
             os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -269,16 +270,6 @@ class Runs:
         if known is None and left and all(running.code is not None for running in left):
             known = left[-1]
         return known.run if known is not None else None
-
-
-def _has_group(running: Running) -> bool:
-    try:
-        os.killpg(running.pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _ignore(_code: int | None, _output: bytes) -> None:
