@@ -104,9 +104,10 @@ def _run(runtime: Runtime, services: Sequence[str], *, named: bool, report: Repo
 
 def refuse_taken_ports(plan: Plan, services: Iterable[str]) -> None:
     """A number asked for by one of `services`, or by what they need, that another process holds is an error now."""
+    from launcher.engines.sockets import holder_of  # noqa: PLC0415
     from launcher.errors import PortTaken, ProblemsFound  # noqa: PLC0415
     from launcher.plan.graph import needs  # noqa: PLC0415
-    from launcher.world import holder_of, is_free  # noqa: PLC0415
+    from launcher.world import is_free  # noqa: PLC0415
 
     wanted = needs(services, [(edge.dependent, edge.dependency) for edge in plan.edges])
     problems: list[LauncherError] = []

@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from launcher.control.running import run_folder
 from launcher.errors import AmbiguousName, UnknownService
-from launcher.plan.nearest import did_you_mean
 from launcher.profile.load import Loaded, Project, choose_profile, find_project, load, load_procfile
+from launcher.profile.names import did_you_mean
 
 if TYPE_CHECKING:
     from argparse import Namespace

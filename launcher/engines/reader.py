@@ -296,12 +296,24 @@ class Reader:
             return  # no sub-reaper, so no orphans; and macOS' Python has no waitid
         with self.no_births, contextlib.suppress(ChildProcessError):
             while dead := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-                if self.owns(dead.si_pid) or os.getsid(dead.si_pid) == os.getsid(0):
+                if self.owns(dead.si_pid):
                     return
-                os.waitpid(dead.si_pid, 0)
+                session = _session_of(dead.si_pid)
+                if session == os.getsid(0):
+                    return
+                if session is not None:
+                    os.waitpid(dead.si_pid, 0)
 
     def _close(self) -> None:
         self._closing = True
+
+
+def _session_of(pid: int) -> int | None:
+    """The session of a child; None: who made it has reaped it just now."""
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None
 
 
 def _number(selector: selectors.BaseSelector) -> int:

@@ -32,13 +32,11 @@ if TYPE_CHECKING:
 #: Where a shell looks when the environment has no PATH (dash and bash agree).
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
-
 
 def spawn(launch: Launch, *, mark: str, held: socket.socket | None, label: str) -> subprocess.Popen[bytes]:
     """Start the process, its output in one pipe, a session of its own; raises what makes it impossible."""
     what = f'cannot start "{label}"'
-    before = _before(launch, what)
+    before = _before(launch)
     words = None if before else launch.argv or words_of(launch.shell)
     program = launch.argv[0] if launch.argv else program_of(launch.shell)
 
@@ -78,10 +76,10 @@ def marked(env: Mapping[str, str], mark: str) -> str:
     return f"{env.get(MARK, '')} {mark}".strip()
 
 
-def _before(launch: Launch, what: str) -> list[str]:
+def _before(launch: Launch) -> list[str]:
     """What only a shell can do before the program replaces it: limits, and a held socket at its descriptor."""
     handing_over = ["exec 3<&0 </dev/null", "export LISTEN_PID=$$"] if launch.sockets else []
-    return _limiting(launch.limits, what) + handing_over
+    return _limiting(launch.limits) + handing_over
 
 
 def _shell_words(launch: Launch, before: list[str], *, simple: bool) -> tuple[str, ...]:
@@ -92,25 +90,13 @@ def _shell_words(launch: Launch, before: list[str], *, simple: bool) -> tuple[st
     return ("/bin/sh", "-c", "\n".join([*before, command]))
 
 
-def _limiting(limits: Limits, what: str) -> list[str]:
+def _limiting(limits: Limits) -> list[str]:
     lines = []
     if limits.open_files is not None:
         lines.append(f"ulimit -n {limits.open_files} || exit 126")
     if limits.memory is not None:
-        lines.append(f"ulimit -d {max(1, size(limits.memory, what) // 1024)} || exit 126")
+        lines.append(f"ulimit -d {max(1, limits.memory // 1024)} || exit 126")
     return lines
-
-
-def size(text: str | int, what: str) -> int:
-    """Bytes from a number or "512MB", "2GiB", "64k" (units are powers of 1024, as Compose has them)."""
-    if isinstance(text, int):
-        return text
-    number = text.strip().upper().removesuffix("B").removesuffix("I")
-    unit = number[-1:] if number[-1:].isalpha() else ""
-    try:
-        return int(float(number.removesuffix(unit)) * _UNITS[unit])
-    except (KeyError, ValueError):
-        raise SpawnFailed(f"{what}: not a size: {text}") from None
 
 
 def _identity(user: str, what: str) -> dict[str, Any]:

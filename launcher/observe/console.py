@@ -20,6 +20,7 @@ from launcher.observe.outlet import Outlet
 from launcher.observe.wording import started, wording
 from launcher.observe.writer import Writer
 from launcher.orchestrator.snapshot import Changed, Noted, State
+from launcher.plan.names import service_of
 
 #: The name of the launcher's own lines.
 SYSTEM = "system"
@@ -70,7 +71,7 @@ class Console:
 
     def print(self, batch: Batch) -> None:
         """Print a batch of lines (a consumer of the hub)."""
-        if batch.label not in self._quiet and batch.run.instance.rpartition(".")[0] not in self._quiet:
+        if batch.label not in self._quiet and service_of(batch.run.instance) not in self._quiet:
             self._announced(batch)
 
     def system(self, text: str) -> None:

@@ -58,6 +58,16 @@ def build_launch(plan: Plan, instance: str, generation: int, *, world: World, pr
     return Prepared(launch, _resolved(health_of(service), names, env))
 
 
+def user_of(plan: Plan, instance: str, generation: int, *, world: World) -> str:
+    """Tell whom an instance runs as, which its prober must know before a start is built; raises as `build_launch`."""
+    one = plan.instances[instance]
+    template = plan.services[one.service].user
+    if "$" not in template:
+        return template
+    names = _Names(plan)
+    return names.text(template, _environment(plan, one, names, world=world, ours=_ours(plan, one, generation)))
+
+
 def health_of(service: Service) -> Health | None:
     """Tell how a service shows that it is ready: an `app` without a check is when its host reports so."""
     if service.health is None and service.app is not None:

@@ -18,8 +18,8 @@ class LazyProber:
         self._make = make
         self._made: Prober | None = None
 
-    def prepare(self, run: Run, health: Health) -> Mapping[str, str]:
-        return self._prober.prepare(run, health)
+    def prepare(self, run: Run, health: Health, *, user: str = "") -> Mapping[str, str]:
+        return self._prober.prepare(run, health, user=user)
 
     def watch(self, watch: Watch) -> None:
         self._prober.watch(watch)
