@@ -52,18 +52,14 @@ def test_followers_are_woken_until_they_leave():
 def test_a_reader_in_another_thread_misses_nothing():
     """However fast the loop writes: each read is whole, or says that it is not."""
     made = journal(0, kept=64)
-    cursor, read, lost = 0, 0, 0
+    cursor = 0
     writer = threading.Thread(target=lambda: [made(Noted(text="x")) for _ in range(20_000)])
     writer.start()
     while writer.is_alive() or cursor < made.last:
         entries = made.after(cursor)
         if entries is None:
-            lost += 1
             cursor = made.last
         elif entries:
             assert [entry.number for entry in entries] == list(range(cursor + 1, cursor + 1 + len(entries)))
             cursor = entries[-1].number
-            read += len(entries)
     assert cursor == 20_000
-    assert read > 0
-    assert read + lost > 0
