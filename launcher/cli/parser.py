@@ -87,6 +87,10 @@ TEXTS = {
 }
 
 
+#: After any other command, `-f` is that command's own.
+OF_A_PROCFILE = frozenset({"start", "run", "check", "export", "plan", "graph", "config"})
+
+
 class _Parser(argparse.ArgumentParser):
     """Raises Usage instead of printing and exiting."""
 
@@ -105,7 +109,7 @@ def parse(words: list[str], *, launch: bool = False) -> argparse.Namespace:
 
 
 def _first_word(words: list[str]) -> str | None:
-    takes_value = {"-C", "--profile", "--set", "--run-dir"}
+    takes_value = {"-C", "-d", "--app-root", "-e", "--env", "-f", "--procfile", "--profile", "--set", "--run-dir"}
     skip = False
     for word in words:
         if skip:
@@ -122,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
         "launcher", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("-v", "--version", action="version", version=f"launcher {__version__}")
-    _common(parser, top=True)
+    _common(parser, top=True, procfile=True)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     made = {name: _command(commands, name) for name in TEXTS}
     _start(made["start"])
@@ -168,11 +172,11 @@ def _command(commands: argparse._SubParsersAction[_Parser], name: str) -> _Parse
         epilog=f"examples:\n  {examples.replace(chr(10), chr(10) + '  ')}" if examples else None,
         formatter_class=argparse.RawDescriptionHelpFormatter if examples else argparse.HelpFormatter,
     )
-    _common(parser, top=False)
+    _common(parser, top=False, procfile=name in OF_A_PROCFILE)
     return parser
 
 
-def _common(parser: argparse.ArgumentParser, *, top: bool) -> None:
+def _common(parser: argparse.ArgumentParser, *, top: bool, procfile: bool) -> None:
     """Flags that may stand before or after the command; there, only one that is given replaces the first."""
 
     def default(value: object) -> object:
@@ -180,6 +184,14 @@ def _common(parser: argparse.ArgumentParser, *, top: bool) -> None:
 
     group = parser.add_argument_group("where and how")
     group.add_argument("-C", dest="directory", metavar="DIR", default=default(None), help="the project's folder")
+    group.add_argument(
+        "-d", "--app-root", metavar="DIR", default=default(None), help="the folder of the Procfile and its env files"
+    )
+    group.add_argument("-e", "--env", metavar="FILE,FILE", default=default(None), help="env files (default: .env)")
+    if procfile:
+        group.add_argument(
+            "-f", "--procfile", metavar="FILE", default=default(None), help="run this Procfile, and no profile"
+        )
     group.add_argument("--profile", metavar="NAME", default=default(None), help="the profile")
     group.add_argument(
         "--set", action="append", metavar="PATH=VALUE", default=default(None), help="override a value of the profile"
