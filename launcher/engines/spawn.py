@@ -40,7 +40,12 @@ def spawn(launch: Launch, *, mark: str, held: socket.socket | None, label: str) 
     if not os.path.isdir(launch.directory):  # noqa: PTH112  (pathlib costs 1 MB that nothing else here needs)
         raise FolderMissing(f"{what}: no such directory: {launch.directory}")
     program = launch.argv[0] if launch.argv else program_of(launch.shell)
-    file = None if program is None else _find(program, launch, what)
+    try:
+        file = None if program is None else _find(program, launch, what)
+    except (CommandNotFound, NotExecutable):
+        if not launch.as_honcho:
+            raise
+        file = program = None
     argv = _argv(launch, what, simple=program is not None)
     try:
         child: subprocess.Popen[bytes] = Popen(
@@ -48,7 +53,7 @@ def spawn(launch: Launch, *, mark: str, held: socket.socket | None, label: str) 
             shell=False,
             # The file found, so that subprocess doesn't go through the PATH again, by its own rules.
             executable=file if argv == [*launch.argv] else argv[0],
-            stdin=subprocess.DEVNULL if held is None else held.fileno(),
+            stdin=held.fileno() if held is not None else None if launch.as_honcho else subprocess.DEVNULL,
             env={**launch.env, **variables(launch.sockets), MARK: marked(launch.env, mark)},
             cwd=launch.directory,
             bufsize=0,

@@ -33,11 +33,12 @@ def assign(
     """
     given = _numbers(profile)
     problems += _too_high(profile, chosen, given)
-    problems += conflicts(
-        (label_of(profile, name, index), port)
-        for name in chosen
-        for index, port in enumerate(given.get(name, ()), start=1)
-    )
+    if not profile.procfile:  # few of its processes listen at all, and honcho numbers the 101st of one as it comes
+        problems += conflicts(
+            (label_of(profile, name, index), port)
+            for name in chosen
+            for index, port in enumerate(given.get(name, ()), start=1)
+        )
     to_draw = [name for name, service in profile.services.items() if name not in given and _wants_port(service)]
     if not to_draw:
         return given
