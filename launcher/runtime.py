@@ -76,6 +76,7 @@ class Runtime:
             prefix=show.prefix,
             quiet=show.quiet,
             procfile=plan.procfile,
+            announced_first=True,
             signals={name: service.stop.signal for name, service in plan.services.items()},
         )
         hub = Hub(

@@ -10,6 +10,7 @@ of log files, and decides nothing.
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Container, Iterable, Mapping
 
@@ -36,8 +37,9 @@ class Console:
     """Prints the lines of services and of the launcher itself.
 
     `labels` are all instances in order of definition: they set the width and the colours. `quiet` holds the services,
-    or labels, whose lines are not printed. `signals` says with what a service is stopped, where it isn't TERM. `failed`
-    hears once when standard output can't be written any more.
+    or labels, whose lines are not printed. With `announced_first` the lines of a process wait until its start has been
+    told, for it may be faster than the loop. `signals` says with what a service is stopped, where it isn't TERM.
+    `failed` hears once when standard output can't be written any more.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Console:
         prefix: bool = True,
         quiet: Container[str] = (),
         procfile: bool = False,
+        announced_first: bool = False,
         signals: Mapping[str, str] | None = None,
         failed: Callable[[OSError], None] = lambda _: None,
         wall: Callable[[], float] = time.time,
@@ -66,11 +69,21 @@ class Console:
         #: Of each instance the generation whose process has been announced, and when it began to start.
         self._announced: dict[str, int] = {}
         self._since: dict[str, float] = {}
+        self._announced_first = announced_first
+        #: Lines of runs that have not been announced, and what keeps the reader's and the loop's thread apart in it.
+        self._early: list[Batch] = []
+        self._telling = threading.Lock()
 
     def print(self, batch: Batch) -> None:
         """Print a batch of lines (a consumer of the hub)."""
-        if batch.label not in self._quiet and batch.run.instance.rpartition(".")[0] not in self._quiet:
-            self._put(batch.label, valid_utf8(batch.lines), batch.at)
+        if batch.label in self._quiet or batch.run.instance.rpartition(".")[0] in self._quiet:
+            return
+        if self._announced_first:
+            with self._telling:
+                if batch.run.generation > self._announced.get(batch.run.instance, 0):
+                    self._early.append(batch)
+                    return
+        self._put(batch.label, valid_utf8(batch.lines), batch.at)
 
     def system(self, text: str) -> None:
         """Print the launcher's own words; from any thread."""
@@ -85,11 +98,22 @@ class Console:
             if news.state is State.STARTING and news.before is not State.STARTING:
                 self._since[name] = news.at
             if news.pid is not None and self._announced.get(name) != news.generation:
-                self._announced[name] = news.generation
-                self.system(started(news))
+                self._announce(news)
             signal, since = self._signals.get(news.service, "TERM"), self._since.get(name)
         for line in wording(news, since=since, signal=signal, procfile=self._procfile):
             self.system(line)
+
+    def _announce(self, news: Changed) -> None:
+        """Say that a process has been started, and then what it has printed meanwhile."""
+        with self._telling:
+            self._announced[news.instance] = news.generation
+            self.system(started(news))
+            early, self._early = self._early, []
+            for batch in early:
+                if batch.run.generation > self._announced.get(batch.run.instance, 0):
+                    self._early.append(batch)
+                else:
+                    self._put(batch.label, valid_utf8(batch.lines), batch.at)
 
     def hurry(self) -> None:
         """Everything is being stopped: what the terminal can't take in 2 s now stands in the log files only."""
@@ -97,6 +121,10 @@ class Console:
 
     def close(self) -> int:
         """Let the terminal take what waits, 2 s at most, and say how many lines it wasn't shown; give that number."""
+        with self._telling:
+            for batch in self._early:
+                self._put(batch.label, valid_utf8(batch.lines), batch.at)
+            self._early.clear()
         settled = self._writer.flush(PATIENCE, self._outlet)
         if not settled:
             self._writer.hurry(self._outlet, 0)

@@ -168,6 +168,19 @@ def test_each_generation_is_announced_when_its_pid_is_known(writer, out, printed
     assert said(printed()) == ["web.1 started (pid=12)", "web.1 started (pid=13)"]
 
 
+def test_what_a_process_prints_stands_after_its_start(writer, out, printed):
+    """Also where it is faster than the loop; what of it was never told comes at the end."""
+    console = make_console(writer, out, announced_first=True)
+    console.print(batch("web.1", b"early\n"))
+    console.print(batch("db.1", b"never told\n"))
+    console(changed("starting", "ready", pid=12))
+    console.print(batch("web.1", b"late\n"))
+    said = [line.partition("| ")[2] for line in printed().splitlines()]
+    assert said == ["web.1 started (pid=12)", "early", "web.1 ready", "late"]
+    console.close()
+    assert printed().endswith("| never told\n")
+
+
 def test_closing_a_terminal_that_takes_everything_says_nothing(writer, out, printed):
     console = make_console(writer, out)
     console.system("bye")
