@@ -45,6 +45,8 @@ class Show(Struct, frozen=True, kw_only=True):
     #: Services whose lines are not shown.
     quiet: frozenset[str] = frozenset()
     descriptor: int = 1
+    #: Who sets the width and the colours; empty: all instances.
+    labels: tuple[str, ...] = ()
 
 
 class Runtime:
@@ -69,7 +71,7 @@ class Runtime:
         self.tail = Tail()
         self.console = Console(
             self._writer,
-            labels=labels.values(),
+            labels=show.labels or labels.values(),
             descriptor=show.descriptor,
             colour=show.colour,
             prefix=show.prefix,
@@ -100,7 +102,7 @@ class Runtime:
             engines={EngineName.LOCAL: engine},
             prober=self._prober,
             clock=clock,
-            world=SystemWorld(Path(plan.root), environ),
+            world=SystemWorld(Path(plan.root), environ, procfile=plan.procfile),
             store=store,
             chance=chance,
             pid=os.getpid(),

@@ -32,6 +32,19 @@ TEXTS = {
         ),
         "launcher start\nlauncher start full --detach --wait\nlauncher start --services catalog,orders",
     ),
+    "run": (
+        "run a command in the services' environment",
+        (
+            "Runs it where you are, with what the env files say (of a profile: its env too; with --service NAME: all "
+            "that this service gets). Its exit status is that of the command."
+        ),
+        "launcher run python manage.py shell\nlauncher run --service api -- printenv PORT",
+    ),
+    "check": (
+        "check the Procfile, or the profile",
+        "Of a Procfile: lists its processes on standard error. Of a profile: as `config check`.",
+        "launcher check\nlauncher check -f Procfile.dev",
+    ),
     "stop": (
         "stop services, or everything",
         (
@@ -84,7 +97,12 @@ TEXTS = {
     ),
     "explain": ("explain an error code", "Without a code: lists them all.", "launcher explain E1004"),
     "version": ("print the version", "", ""),
+    "help": ("show the help of a command", "", "launcher help start"),
 }
+
+
+#: After any other command, `-f` is that command's own.
+OF_A_PROCFILE = frozenset({"start", "run", "check", "export", "plan", "graph", "config"})
 
 
 class _Parser(argparse.ArgumentParser):
@@ -101,11 +119,11 @@ def parse(words: list[str], *, launch: bool = False) -> argparse.Namespace:
         words = [*words[:at], "start", *words[at:]]
     args = _parser().parse_args(words)
     args.command = "start" if args.command == "up" else args.command
-    return args
+    return parse([*filter(None, [args.task]), "--help"]) if args.command == "help" else args
 
 
 def _first_word(words: list[str]) -> str | None:
-    takes_value = {"-C", "--profile", "--set", "--run-dir"}
+    takes_value = {"-C", "-d", "--app-root", "-e", "--env", "-f", "--procfile", "--profile", "--set", "--run-dir"}
     skip = False
     for word in words:
         if skip:
@@ -121,11 +139,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         "launcher", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("-v", "--version", action="version", version=f"launcher {__version__}")
-    _common(parser, top=True)
+    _common(parser, top=True, procfile=True)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     made = {name: _command(commands, name) for name in TEXTS}
     _start(made["start"])
+    made["run"].add_argument("--service", metavar="NAME", help="with everything that this service gets, its port too")
+    made["run"].add_argument("argv", nargs=argparse.REMAINDER, metavar="COMMAND", help="after -- if it begins with a -")
+    made["check"].add_argument("words", nargs="*", metavar="PROFILE", help="the profile (default: as for start)")
     made["stop"].add_argument("words", nargs="*", metavar="SERVICE", help="the services to stop (default: everything)")
     made["restart"].add_argument("words", nargs="+", metavar="SERVICE", help="the services to restart")
     made["restart"].add_argument("--force", action="store_true", help="restart even if the gates cannot open again")
@@ -145,6 +165,7 @@ def _parser() -> argparse.ArgumentParser:
     made["config"].add_argument("words", nargs="*", metavar="PROFILE", help="the profile (default: as for start)")
     made["config"].add_argument("--origin", action="store_true", help="show: where each value was written")
     made["explain"].add_argument("code", nargs="?", help="for example 1004, E1004 or W7003")
+    made["help"].add_argument("task", nargs="?", metavar="COMMAND", choices=tuple(TEXTS), help="the command")
     return parser
 
 
@@ -154,7 +175,8 @@ def _start(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--detach", action="store_true", help="go on in the background")
     parser.add_argument("--wait", action="store_true", help="with --detach: return when everything is ready")
     parser.add_argument("--timeout", type=float, metavar="SECONDS", help="with --wait: give up waiting after so long")
-    parser.add_argument("--no-prefix", action="store_true", help="print lines without time and name")
+    parser.add_argument("-p", "--port", metavar="N", help="a Procfile's first port (default: $PORT, else 5000)")
+    parser.add_argument("-c", "--concurrency", metavar="A=2,B=1", help="how many of each (default: one)")
     parser.add_argument("-q", "--quiet", metavar="A,B", help="do not show the output of these services")
 
 
@@ -168,11 +190,11 @@ def _command(commands: argparse._SubParsersAction[_Parser], name: str) -> _Parse
         epilog=f"examples:\n  {examples.replace(chr(10), chr(10) + '  ')}" if examples else None,
         formatter_class=argparse.RawDescriptionHelpFormatter if examples else argparse.HelpFormatter,
     )
-    _common(parser, top=False)
+    _common(parser, top=False, procfile=name in OF_A_PROCFILE)
     return parser
 
 
-def _common(parser: argparse.ArgumentParser, *, top: bool) -> None:
+def _common(parser: argparse.ArgumentParser, *, top: bool, procfile: bool) -> None:
     """Flags that may stand before or after the command; there, only one that is given replaces the first."""
 
     def default(value: object) -> object:
@@ -180,6 +202,18 @@ def _common(parser: argparse.ArgumentParser, *, top: bool) -> None:
 
     group = parser.add_argument_group("where and how")
     group.add_argument("-C", dest="directory", metavar="DIR", default=default(None), help="the project's folder")
+    group.add_argument(
+        "-d", "--app-root", metavar="DIR", default=default(None), help="the folder of the Procfile and its env files"
+    )
+    group.add_argument("-e", "--env", metavar="FILE,FILE", default=default(None), help="env files (default: .env)")
+    if procfile:
+        group.add_argument(
+            "-f", "--procfile", metavar="FILE", default=default(None), help="run this Procfile, and no profile"
+        )
+        group.add_argument(
+            "--no-prefix", action="store_true", default=default(False), help="print lines without time and name"
+        )
+        group.add_argument("-v", "--version", action="version", version=f"launcher {__version__}")
     group.add_argument("--profile", metavar="NAME", default=default(None), help="the profile")
     group.add_argument(
         "--set", action="append", metavar="PATH=VALUE", default=default(None), help="override a value of the profile"
