@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def start(args: Namespace) -> int:
     """Start what was asked for; the exit status."""
     gc.disable()  # until the loop runs: what a start-up makes, it keeps, and looking for garbage costs it 5 ms
-    from launcher.cli.target import start_target  # noqa: PLC0415
+    from launcher.cli.target import keep, start_target  # noqa: PLC0415
     from launcher.control.running import Lock  # noqa: PLC0415
 
     target = start_target(args)
@@ -38,6 +38,7 @@ def start(args: Namespace) -> int:
         return join(target, args)
     from launcher.orchestrator.store import FileStore  # noqa: PLC0415
 
+    keep(target, args)
     notes: list[str] = []
     store = FileStore(target.folder / "state.json", notes.append)
     memory = store.load()

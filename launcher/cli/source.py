@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from launcher.errors import NoProject, Usage
-from launcher.profile.envfile import read_env_files, split_names
-from launcher.profile.load import Project, find_project
-from launcher.profile.procfile import Expansion
+from launcher.profile.project import Project, find_project
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterable
+
+    from launcher.profile.procfile import Expansion
 
 
 def project_of(args: Namespace) -> Project:
@@ -57,12 +57,16 @@ def named_profile(args: Namespace, project: Project) -> str | None:
 
 def env_files(args: Namespace, project: Project | None) -> tuple[Path, ...]:
     """The env files of a Procfile: with -f in the folder of -d, or where the user is; else in the project."""
+    from launcher.profile.envfile import split_names  # noqa: PLC0415  (for a Procfile)
+
     folder = _start(args).absolute() if args.procfile or args.app_root or project is None else project.root
     return tuple(folder / name for name in split_names(args.env))
 
 
 def expansion(args: Namespace, project: Project, words: Iterable[str]) -> Expansion:
     """What the flags say about a Procfile. With -f or -d its processes run where the user is, as with honcho."""
+    from launcher.profile.procfile import Expansion  # noqa: PLC0415  (for a Procfile)
+
     here = Path(args.directory or ".").absolute()
     stays = bool(args.procfile or args.app_root) and here != project.root
     files = env_files(args, project)
@@ -83,6 +87,8 @@ def overrides(args: Namespace) -> list[str]:
     sets = [f"services.{name}.replicas={count}" for name, count in concurrency_of(args).items()]
     if args.env:
         from json import dumps  # noqa: PLC0415  (few name env files of a profile)
+
+        from launcher.profile.envfile import split_names  # noqa: PLC0415
 
         sets.append(f"launcher.env_file={dumps(split_names(args.env))}")
     return [*sets, *(args.set or ())]
@@ -109,5 +115,7 @@ def _file(args: Namespace) -> Path:
 
 def _variable(args: Namespace, folder: Path) -> str:
     """PROCFILE of the env files, else of the environment."""
+    from launcher.profile.envfile import read_env_files, split_names  # noqa: PLC0415  (where there is no profile)
+
     values = read_env_files(folder / name for name in split_names(args.env))
     return values.get("PROCFILE") or os.environ.get("PROCFILE", "")

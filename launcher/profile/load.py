@@ -10,12 +10,10 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path as FilePath
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from launcher.errors import (
     BadPort,
-    Caution,
     ContradictoryKeys,
     ExtendsCycle,
     LauncherError,
@@ -32,27 +30,18 @@ from launcher.profile.derived import fill
 from launcher.profile.envfile import read_env_files
 from launcher.profile.files import read_text, syntax_error
 from launcher.profile.layers import overlay, read_layer, spread_defaults
+from launcher.profile.loaded import Loaded
+from launcher.profile.machine import Facts, Wanted
 from launcher.profile.model import Profile
 from launcher.profile.names import did_you_mean
-from launcher.profile.origins import BUILT_IN, Leaf, Origin, Path, Problems, Table
+from launcher.profile.origins import BUILT_IN, Leaf, Origin, Problems, Table
 from launcher.profile.overrides import apply_sets, apply_variables
 from launcher.profile.procfile import BASE_PORT, Expansion, parse_procfile, procfile_layer
-from launcher.profile.project import LOCAL, Project, choose_profile, find_project
+from launcher.profile.project import LOCAL, Project
 from launcher.profile.surroundings import check_surroundings, wanted
-
-__all__ = ["Loaded", "Project", "choose_profile", "find_project", "load", "load_procfile"]
 
 #: A Procfile that no flag says anything about.
 AS_IT_STANDS = Expansion()
-
-
-class Loaded(Struct, frozen=True, kw_only=True):
-    """A profile, where each of its values was written, what is odd about it, and the files it was read from."""
-
-    profile: Profile
-    origins: Mapping[Path, Origin]
-    warnings: list[Caution]
-    files: list[FilePath]
 
 
 def load(project: Project, name: str, *, environ: Mapping[str, str], sets: Iterable[str] = ()) -> Loaded:
@@ -117,8 +106,9 @@ def _settle(
     merged = later.refuse(merged, problems)
     defaults = merged.get("defaults")
     decoded = decode(spread_defaults(merged), problems, defaults=defaults if isinstance(defaults, Table) else None)
-    if is_whole:
-        decoded = _check(decoded, problems, root=str(project.root), environ=environ)
+    if not is_whole:
+        problems.raise_all()
+    decoded, asked, answers = _check(decoded, problems, root=str(project.root), environ=environ)
     if problems:
         problems.raise_all()
     profile = Profile(
@@ -129,10 +119,19 @@ def _settle(
         services=decoded.services,
         procfile=is_procfile,
     )
-    return Loaded(profile=profile, origins=decoded.origins, warnings=problems.cautions, files=files)
+    return Loaded(
+        profile=profile,
+        origins=decoded.origins,
+        warnings=problems.cautions,
+        files=files,
+        wanted=asked,
+        facts=answers,
+    )
 
 
-def _check(decoded: Decoded, problems: Problems, *, root: str, environ: Mapping[str, str]) -> Decoded:
+def _check(
+    decoded: Decoded, problems: Problems, *, root: str, environ: Mapping[str, str]
+) -> tuple[Decoded, Wanted, Facts]:
     """The decoded profile with its last defaults filled in, checked by itself and against the machine."""
     full = Decoded(
         settings=decoded.settings,
@@ -141,8 +140,10 @@ def _check(decoded: Decoded, problems: Problems, *, root: str, environ: Mapping[
         origins=decoded.origins,
     )
     check(full, problems)
-    check_surroundings(full, facts.ask(wanted(full), root=root, environ=environ), problems)
-    return full
+    asked = wanted(full)
+    answers = facts.ask(asked, root=root, environ=environ)
+    check_surroundings(full, answers, problems)
+    return full, asked, answers
 
 
 class _Reader:
@@ -179,7 +180,10 @@ class _Reader:
     def read_local(self, name: str) -> None:
         """Read what lies over the profile on this machine only, if anything does."""
         path = self._project.root / "profiles" / f"{name}{LOCAL}"
-        layer = self._layer(path) if path.exists() else None
+        if not path.exists():
+            self.files.append(path)
+            return
+        layer = self._layer(path)
         if layer is None:
             return
         if extends := layer.get("launcher", "extends"):

@@ -19,7 +19,7 @@ from launcher.profile.secrets import mask_env, mask_urls
 if TYPE_CHECKING:
     from toml import TomlEncoder
 
-    from launcher.profile.load import Loaded
+    from launcher.profile.loaded import Loaded
 
 
 #: Headers that prove who asks, besides those whose names are secret by pattern.

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from launcher.errors import NoProject, ProblemsFound, TomlSyntax, UnknownKey, WrongType
-from launcher.profile.load import choose_profile, find_project
+from launcher.profile.project import choose_profile, find_project
 from tests.profile.loading import loaded, problems
 
 API = "[services.api]\ncommand = 'x'\n"

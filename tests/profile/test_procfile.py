@@ -6,8 +6,9 @@ import pytest
 
 from launcher.errors import EnvFileMissing, ProblemsFound, ProcfileMissing, UnknownProcess
 from launcher.profile.envfile import parse_env
-from launcher.profile.load import find_project, load_procfile
+from launcher.profile.load import load_procfile
 from launcher.profile.procfile import Expansion
+from launcher.profile.project import find_project
 
 
 def procfile(project, *, environ=None, sets=(), **more):
