@@ -82,6 +82,17 @@ TEXTS = {
         ),
         "launcher config check\nlauncher config show --origin\nlauncher config schema > profile.schema.json",
     ),
+    "import": (
+        "turn a Procfile, Compose, process-compose or supervisord file into a profile",
+        (
+            "Prints the profile, or writes it with -o. What cannot be carried over is told on standard error, line by "
+            "line; --strict makes that an error. docs/import.md says what becomes of each key."
+        ),
+        (
+            "launcher import Procfile -o profiles/dev.toml\n"
+            "launcher import compose.yaml -o profiles/imported.toml && launcher config check --profile imported"
+        ),
+    ),
     "explain": ("explain an error code", "Without a code: lists them all.", "launcher explain E1004"),
     "version": ("print the version", "", ""),
 }
@@ -144,6 +155,7 @@ def _parser() -> argparse.ArgumentParser:
     made["config"].add_argument("action", choices=("show", "check", "schema"))
     made["config"].add_argument("words", nargs="*", metavar="PROFILE", help="the profile (default: as for start)")
     made["config"].add_argument("--origin", action="store_true", help="show: where each value was written")
+    _import(made["import"])
     made["explain"].add_argument("code", nargs="?", help="for example 1004, E1004 or W7003")
     return parser
 
@@ -156,6 +168,18 @@ def _start(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--timeout", type=float, metavar="SECONDS", help="with --wait: give up waiting after so long")
     parser.add_argument("--no-prefix", action="store_true", help="print lines without time and name")
     parser.add_argument("-q", "--quiet", metavar="A,B", help="do not show the output of these services")
+
+
+def _import(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="the file to import")
+    parser.add_argument("-o", "--output", metavar="FILE", default="-", help="write there (default: standard output)")
+    parser.add_argument(
+        "--format",
+        metavar="FORMAT",
+        help="procfile, compose, process_compose or supervisord (default: told from name and content)",
+    )
+    parser.add_argument("--strict", action="store_true", help="what cannot be carried over is an error")
+    parser.add_argument("--force", action="store_true", help="overwrite the file named with -o")
 
 
 def _command(commands: argparse._SubParsersAction[_Parser], name: str) -> _Parser:
