@@ -18,8 +18,8 @@ from launcher.errors import (
     ImportTargetUnwritable,
     ImportUnreadable,
     LauncherError,
-    NothingToImport,
     NoProject,
+    NothingToImport,
     ProblemsFound,
     ProfileUnreadable,
 )
@@ -113,7 +113,7 @@ def _write(target: Path, text: str, *, shown: str, force: bool) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         descriptor, aside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".new")
         try:
-            with open(descriptor, "w", encoding="utf-8") as file:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 file.write(text)
             Path(aside).chmod(0o666 & ~_umask())
             if force:

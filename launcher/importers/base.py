@@ -135,13 +135,11 @@ def comment_above(lines: list[str], line: int, marks: str = "#") -> tuple[str, .
 
 
 def comment_at_head(lines: list[str], marks: str = "#") -> tuple[str, ...]:
-    """The comment that a file begins with, unless it belongs to what directly follows it."""
+    """The comment that a file begins with."""
     found: list[str] = []
     for line in lines:
         text = line.strip()
-        if not text:
+        if not text or text[0] not in marks:
             break
-        if text[0] not in marks:
-            return ()
         found.append("#" + text[1:])
     return tuple(found)

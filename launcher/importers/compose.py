@@ -11,6 +11,7 @@ from typing import Any
 
 from launcher.importers.base import Imported, Notes, Source, comment_above, comment_at_head, named
 from launcher.importers.compose_service import Reading, read_service
+from launcher.importers.values import expect
 from launcher.importers.yaml_nodes import Node, read_yaml
 
 _NAME = re.compile(r"(?:docker-)?compose(?:[.-][\w.-]+)?\.ya?ml|.*compose.*\.ya?ml", re.IGNORECASE)
@@ -56,8 +57,8 @@ def read(source: Source) -> Imported:
             above[name] = remarks
     out = {name for name, reading in readings.items() if not reading.has_command}
     for name, reading in readings.items():
-        _edges(name, reading, names, readings, notes)
-        _foreign_hosts(name, reading, names, notes)
+        _edges(name, reading, names, readings)
+        _foreign_hosts(name, reading, names)
     return Imported(
         settings=_settings(source, readings, out),
         defaults={"restart": "no"},
@@ -104,10 +105,12 @@ def _tasks(services: Node) -> set[str]:
     return found
 
 
-def _edges(name: str, reading: Reading, names: dict[str, str], readings: dict[str, Reading], notes: Notes) -> None:
+def _edges(name: str, reading: Reading, names: dict[str, str], readings: dict[str, Reading]) -> None:
+    notes = reading.notes
     needs = reading.node.get("depends_on")
     if needs is None:
         return
+    expect(notes, f"services.{name}.depends_on", needs, "map", "texts")
     edges: dict[str, Any] = {}
     listed = [(item.text or "", item.line, Node(line=item.line, keys={})) for item in needs.items or ()]
     for need, line, node in listed or list(needs.pairs()):
@@ -139,16 +142,18 @@ def _edge(where: str, node: Node, other: Reading, line: int, notes: Notes) -> di
             notes.lose(at, f"{where}.{key}: {text or 'its value'} has no counterpart in a profile")
     if edge["condition"] == "healthy" and "health" not in other.values:
         edge["condition"] = "completed" if other.values.get("kind") == "task" else "started"
-        notes.change(line, f"{where}: {edge['condition']} in place of healthy, because no health check was carried over")
+        notes.change(
+            line, f"{where}: {edge['condition']} in place of healthy, because no health check was carried over"
+        )
     return edge
 
 
-def _foreign_hosts(name: str, reading: Reading, names: dict[str, str], notes: Notes) -> None:
+def _foreign_hosts(name: str, reading: Reading, names: dict[str, str]) -> None:
     """Note values that name another service as a host: only Compose's network resolves those."""
     for variable, (line, value) in reading.variables.items():
         for key, other in names.items():
             if key != name and re.search(rf"(?:^|[@/,=]){re.escape(key)}(?::\d+(?!\w)|(?=[/,?]|$))", value):
-                notes.change(
+                reading.notes.change(
                     line,
                     f"services.{name}.env.{variable}: the host {key} is known to Compose only; "
                     f"here a service is ${{services.{other}.host}}, and .address with its port",

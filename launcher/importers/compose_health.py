@@ -8,15 +8,12 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from launcher.importers.compose_values import Reader, duration, whole_number
+from launcher.importers.values import Reader, duration, expect, gate_deadline, whole_number
 from launcher.importers.words import command_of, whole
 from launcher.importers.yaml_nodes import Node
-from launcher.profile.durations import parse_duration
 
 #: What Compose means where a file says nothing; a profile's own defaults are shorter.
-_INTERVAL, _TIMEOUT, _RETRIES = "30s", "30s", 3
-#: The deadline of a gate where a profile says nothing (`Defaults.ready_timeout`).
-_READY_TIMEOUT = 60.0
+_INTERVAL, _TIMEOUT = "30s", "30s"
 _TIMES = ("interval", "timeout", "start_period", "start_interval")
 
 
@@ -36,6 +33,7 @@ def read_health(reader: Reader, where: str, node: Node) -> dict[str, Any] | None
     if test is None:
         reader.notes.lose(node.line, f"{where}: what it checks is known only to the image")
         return None
+    expect(reader.notes, f"{where}.test", test, "text", "texts")
     check = _check(reader, where, test)
     if check is None:
         return None
@@ -43,10 +41,7 @@ def read_health(reader: Reader, where: str, node: Node) -> dict[str, Any] | None
     health.setdefault("interval", _INTERVAL)
     health.setdefault("timeout", _TIMEOUT)
     found: dict[str, Any] = {"health": health}
-    longest = parse_duration(health.get("start_period", 0)) + health.get("retries", _RETRIES) * (
-        parse_duration(health["interval"])
-    )
-    if longest > _READY_TIMEOUT:
+    if (longest := gate_deadline(health)) is not None:
         found["ready_timeout"] = longest
     return found
 
@@ -65,5 +60,3 @@ def _check(reader: Reader, where: str, test: Node) -> str | list[str] | None:
     command = command_of(words)
     # In the words of a health check a profile puts in variables; a shell's quotes keep the dollars out of it.
     return shlex.join(command) if isinstance(command, list) and any("$" in word for word in command) else command
-
-

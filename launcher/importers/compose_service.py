@@ -13,8 +13,8 @@ from msgspec import Struct, field
 
 from launcher.importers.base import Notes, Source, below
 from launcher.importers.compose_health import read_health
-from launcher.importers.compose_values import Reader, duration, signal_name, size, whole_number
 from launcher.importers.dollars import Variable, default_of
+from launcher.importers.values import Reader, duration, expect, signal_name, size, whole_number
 from launcher.importers.words import Word, command_of
 from launcher.importers.yaml_nodes import Node
 
@@ -58,9 +58,10 @@ def read_service(name: str, line: int, node: Node, source: Source, notes: Notes,
         reading.values["kind"] = "task"
     _command(reading)
     for key, at, value in node.pairs():
-        read = READERS.get(key)
-        if read is not None:
+        if key in READERS:
+            kinds, read = READERS[key]
             if not value.is_null:
+                expect(reading.notes, reading.where(key), value, *kinds)
                 read(reading, at, value)
         elif key not in _READ_ELSEWHERE and not key.startswith("x-"):
             reading.lose(at, key, _LOST.get(key, "has no counterpart in a profile"))
@@ -75,18 +76,16 @@ def _command(reading: Reading) -> None:
     words: list[Word] = []
     for key, node in (("entrypoint", entry), ("command", command)):
         if node is not None:
-            words += reader_words(reading, key, node)
+            words += reading.reader.words(reading.where(key), node)
     if words:
         reading.values["command"] = command_of(words)
         reading.has_command = True
         return
+    told = reading.notes
+    reading.reader = Reader(Notes(told.place))  # with the service all of it is left out, which is told once
     source = next((key for key in ("image", "build") if reading.node.get(key) is not None), "")
     said = f"its command is known only to its {source}" if source else "it says no command"
-    reading.notes.lose(reading.line, f"services.{reading.name}: cannot run as a process, {said}; left out")
-
-
-def reader_words(reading: Reading, key: str, node: Node) -> list[Word]:
-    return reading.reader.words(reading.where(key), node)
+    told.lose(reading.line, f"services.{reading.name}: cannot run as a process, {said}; left out")
 
 
 def _environment(reading: Reading, _line: int, node: Node) -> None:
@@ -99,9 +98,9 @@ def _environment(reading: Reading, _line: int, node: Node) -> None:
     for name, line, value in pairs:
         if value.is_null:
             continue  # handed through from the environment, which every service here inherits
-        text = reading.reader.template(reading.where(f"environment.{name}"), line, value.string)
-        if text is not None:
-            env[name] = text
+        written = reading.reader.template(reading.where(f"environment.{name}"), line, value.string)
+        if written is not None:
+            env[name] = written
             reading.variables[name] = (line, value.string)
     if env:
         reading.values["env"] = env
@@ -116,7 +115,9 @@ def _env_file(reading: Reading, _line: int, node: Node) -> None:
         if path is None or text is None:
             reading.lose(item.line, "env_file")
         elif required is not None and required.truth is False:
-            reading.lose(item.line, "env_file", f"{text} may be missing, and an env_file here may not; add it if it is there")
+            reading.lose(
+                item.line, "env_file", f"{text} may be missing, and an env_file here may not; add it if it is there"
+            )
         else:
             reading.env_files.append(below(reading.source.folder, text))
             reading.notes.change(item.line, f"{where}: {text} is read for every service, not for this one alone")
@@ -140,7 +141,10 @@ def _published(reading: Reading, item: Node) -> int | None:
     if item.keys is not None:
         outer, target = item.get("published"), item.get("target")
         protocol = item.get("protocol")
-        host, text = "", f"{outer.text}:{target.text if target else ''}" if outer else (target.text or "" if target else "")
+        host, text = (
+            "",
+            f"{outer.text}:{target.text if target else ''}" if outer else (target.text or "" if target else ""),
+        )
         text += f"/{protocol.text}" if protocol else ""
     else:
         host, text = "", item.text or ""
@@ -156,7 +160,8 @@ def _published(reading: Reading, item: Node) -> int | None:
         reading.lose(item.line, "ports", f"the address {host}: the process itself chooses where it listens")
     if outside != inside:
         reading.notes.change(
-            item.line, f"{reading.where('ports')}: the process has to listen on {outside} ($PORT) itself, not on {inside}"
+            item.line,
+            f"{reading.where('ports')}: the process has to listen on {outside} ($PORT) itself, not on {inside}",
         )
     return int(outside)
 
@@ -164,7 +169,9 @@ def _published(reading: Reading, item: Node) -> int | None:
 def _with_defaults(reading: Reading, line: int, text: str) -> str:
     pieces = reading.reader.pieces(reading.where("ports"), line, text)
     if any(isinstance(piece, Variable) for piece in pieces):
-        reading.notes.change(line, f"{reading.where('ports')}: {text} is taken at its default, {default_of(pieces) or 'none'}")
+        reading.notes.change(
+            line, f"{reading.where('ports')}: {text} is taken at its default, {default_of(pieces) or 'none'}"
+        )
     return default_of(pieces)
 
 
@@ -220,6 +227,7 @@ def _deploy(reading: Reading, _line: int, node: Node) -> None:
         if key == "replicas":
             _replicas(reading, line, value)
         elif key == "restart_policy":
+            expect(reading.notes, reading.where("deploy.restart_policy"), value, "map")
             _restart_policy(reading, value)
         elif key == "resources" and (memory := value.get("limits", "memory")):
             _memory(reading, memory.line, memory, key="deploy.resources.limits.memory")
@@ -271,7 +279,7 @@ def _user(reading: Reading, line: int, node: Node) -> None:
         reading.values["user"] = text
 
 
-def _stop_signal(reading: Reading, line: int, node: Node) -> None:
+def _stop_signal(reading: Reading, _line: int, node: Node) -> None:
     reading.inner("stop")["signal"] = signal_name(node.string)
 
 
@@ -311,25 +319,27 @@ def _settle_task(reading: Reading) -> None:
     restart = reading.values.get("restart", {})
     if reading.is_task and restart.get("policy") == "always":
         restart["policy"] = "on-failure"
-        reading.notes.change(reading.line, f"{reading.where('restart')}: a task that others wait for restarts on failure only")
+        reading.notes.change(
+            reading.line, f"{reading.where('restart')}: a task that others wait for restarts on failure only"
+        )
 
 
-#: Each key of a service and what reads it.
-READERS: dict[str, Callable[[Reading, int, Node], None]] = {
-    "deploy": _deploy,
-    "env_file": _env_file,
-    "environment": _environment,
-    "healthcheck": _healthcheck,
-    "mem_limit": _memory,
-    "ports": _ports,
-    "profiles": _profiles,
-    "restart": _restart,
-    "scale": _replicas,
-    "stop_grace_period": _grace,
-    "stop_signal": _stop_signal,
-    "ulimits": _ulimits,
-    "user": _user,
-    "working_dir": _working_dir,
+#: Each key of a service, the kinds of value it takes, and what reads it.
+READERS: dict[str, tuple[tuple[str, ...], Callable[[Reading, int, Node], None]]] = {
+    "deploy": (("map",), _deploy),
+    "env_file": (("text", "list"), _env_file),
+    "environment": (("map", "texts"), _environment),
+    "healthcheck": (("map",), _healthcheck),
+    "mem_limit": (("text",), _memory),
+    "ports": (("list",), _ports),
+    "profiles": (("texts",), _profiles),
+    "restart": (("text",), _restart),
+    "scale": (("text",), _replicas),
+    "stop_grace_period": (("text",), _grace),
+    "stop_signal": (("text",), _stop_signal),
+    "ulimits": (("map",), _ulimits),
+    "user": (("text",), _user),
+    "working_dir": (("text",), _working_dir),
 }
 
 _READ_ELSEWHERE = frozenset({"command", "entrypoint", "depends_on"})

@@ -72,9 +72,9 @@ def as_template(pieces: Pieces, tell: Tell) -> str | None:
     return "".join(written)
 
 
-def in_shell_code(pieces: Pieces) -> str:
-    """The text where it is a shell's program anyway: only the variables are put in the shell's words."""
-    return "".join(piece if isinstance(piece, str) else shell_variable(piece) for piece in pieces)
+def in_shell_code(text: str) -> str:
+    """A text of Compose that is a shell's program: what is put in for a variable, the shell finds by itself."""
+    return text.replace("$$", "$")
 
 
 def shell_variable(variable: Variable, *, is_quoted: bool = True) -> str:

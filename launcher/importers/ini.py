@@ -51,7 +51,9 @@ def read_ini(text: str, notes: Notes) -> dict[str, Section]:
         raise notes.wrong(error.lineno, f"stands in no section: {error.line.strip()}") from None
     except ParsingError as error:
         line = error.errors[0][0]
-        raise notes.wrong(line, f"neither `option = value` nor a section: {text.splitlines()[line - 1].strip()}") from None
+        raise notes.wrong(
+            line, f"neither `option = value` nor a section: {text.splitlines()[line - 1].strip()}"
+        ) from None
     except Error as error:
         raise notes.wrong(1, str(error).splitlines()[0]) from None
     lines = _lines(text)

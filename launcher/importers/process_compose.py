@@ -10,8 +10,8 @@ import re
 from typing import Any
 
 from launcher.importers.base import Imported, Notes, Source, comment_above, comment_at_head, named
-from launcher.importers.compose_values import Reader
 from launcher.importers.process_compose_process import Process, read_environment, read_process
+from launcher.importers.values import Reader, expect
 from launcher.importers.yaml_nodes import Node, read_yaml
 
 _NAME = re.compile(r"(?:process-)?compose(?:[.-][\w.-]+)?\.ya?ml", re.IGNORECASE)
@@ -26,7 +26,7 @@ _CONDITIONS = {
 }
 _TASKS = frozenset({"process_completed", "process_completed_successfully"})
 #: Top-level keys that only tell process-compose how to show itself, or mean here what they mean there.
-_SILENT = frozenset({"processes", "version", "ordered_shutdown", "environment"})
+_SILENT = frozenset({"processes", "version", "ordered_shutdown", "environment", "disable_env_expansion"})
 
 
 def recognises(name: str, text: str) -> bool:
@@ -38,7 +38,8 @@ def read(source: Source) -> Imported:
     """Every process."""
     notes = Notes(source.place)
     root = read_yaml(source.text, notes)
-    reader = Reader(notes)
+    literal = root.get("disable_env_expansion")
+    reader = Reader(notes, has_variables=literal is None or literal.truth is not True)
     for key, line, _ in root.pairs():
         if key not in _SILENT and not key.startswith("x-"):
             notes.lose(line, f"{key}: {_LOST.get(key, 'has no counterpart in a profile')}")
@@ -59,8 +60,10 @@ def read(source: Source) -> Imported:
         if remarks := comment_above(lines, line):
             above[names[key]] = remarks
     for process in read.values():
-        _edges(process, names, read, notes)
+        _edges(process, names, read)
     environment = root.get("environment")
+    if environment is not None:
+        expect(notes, "environment", environment, "texts", "map")
     return Imported(
         settings=_settings(source, read),
         env=read_environment(reader, "environment", environment) if environment is not None else {},
@@ -105,8 +108,11 @@ def _tasks(processes: Node) -> set[str]:
     return found
 
 
-def _edges(process: Process, names: dict[str, str], read: dict[str, Process], notes: Notes) -> None:
+def _edges(process: Process, names: dict[str, str], read: dict[str, Process]) -> None:
+    notes = process.notes
     needs = process.node.get("depends_on")
+    if needs is not None:
+        expect(notes, f"processes.{process.name}.depends_on", needs, "map")
     edges: dict[str, Any] = {}
     for need, line, node in needs.pairs() if needs is not None else ():
         where = f"processes.{process.name}.depends_on.{need}"

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from launcher.importers.base import Notes, Source, below
-from launcher.importers.compose_values import Reader, signal_name, whole_number
+from launcher.importers.values import Reader, expect, gate_deadline, signal_name, whole_number
 from launcher.importers.words import command_of, whole
 from launcher.importers.yaml_nodes import Node
 
@@ -59,11 +59,14 @@ def read_process(name: str, line: int, node: Node, source: Source, reader: Reade
     process = Process(name=name, line=line, node=node, source=source, reader=reader, is_task=is_task)
     if is_task:
         process.values["kind"] = "task"
+    if (daemon := node.get("is_daemon")) is not None:
+        _daemon(process, daemon.line, daemon)
     _command(process)
     for key, at, value in node.pairs():
-        read = READERS.get(key)
-        if read is not None:
+        if key in READERS:
+            kinds, read = READERS[key]
             if not value.is_null:
+                expect(process.notes, process.where(key), value, *kinds)
                 read(process, at, value)
         elif key not in _READ_ELSEWHERE and not key.startswith("x-"):
             process.lose(at, key, _LOST.get(key, "has no counterpart in a profile"))
@@ -94,16 +97,19 @@ def read_environment(reader: Reader, where: str, node: Node) -> dict[str, str]:
 def _command(process: Process) -> None:
     """`command` is for the shell, `entrypoint` a list of words that takes its place."""
     command, entry = process.node.get("command"), process.node.get("entrypoint")
+    if command is not None:
+        expect(process.notes, process.where("command"), command, "text")
+    if entry is not None:
+        expect(process.notes, process.where("entrypoint"), entry, "texts")
     if command is not None and command.string.strip():
-        process.values["command"] = process.reader.shell(process.where("command"), command).strip("\n")
+        process.values["command"] = process.reader.shell(process.where("command"), command)
         node = command
     elif entry is not None and entry.items:
         pieces = [process.reader.pieces(process.where("entrypoint"), item.line, item.string) for item in entry.items]
         process.values["command"] = command_of(map(whole, pieces))
         node = entry
     else:
-        process.can_run = False
-        process.notes.lose(process.line, f"processes.{process.name}: has no command; left out")
+        _leave_out(process, process.line, f"processes.{process.name}: has no command; left out")
         return
     if "{{" in str(process.values["command"]):
         process.lose(node.line, "command", "{{ }} is not filled in by a profile")
@@ -170,6 +176,8 @@ def _readiness(process: Process, line: int, node: Node) -> None:
     if restart is not None and restart.string in ("always", "on_failure", "on-failure"):
         health["on_failure"] = "restart"
     process.values["health"] = health
+    if (longest := gate_deadline(health)) is not None:
+        process.values["ready_timeout"] = longest
 
 
 def _check(process: Process, node: Node) -> dict[str, Any] | None:
@@ -178,7 +186,7 @@ def _check(process: Process, node: Node) -> dict[str, Any] | None:
         for key, line, _ in (node.get("exec") or node).pairs():
             if key != "command":
                 process.lose(line, f"readiness_probe.exec.{key}", "a check runs where the service does")
-        return {"exec": process.reader.shell(process.where("readiness_probe.exec.command"), command).strip("\n")}
+        return {"exec": process.reader.shell(process.where("readiness_probe.exec.command"), command)}
     if http is None:
         process.lose(node.line, "readiness_probe", "checks neither exec nor http_get")
         return None
@@ -236,8 +244,15 @@ def _success(process: Process, _line: int, node: Node) -> None:
 
 def _daemon(process: Process, line: int, node: Node) -> None:
     if node.truth:
-        process.can_run = False
-        process.lose(line, "is_daemon", "a process that goes into the background is lost to a launcher; left out")
+        why = "a process that goes into the background is lost to a launcher; left out"
+        _leave_out(process, line, f"{process.where('is_daemon')}: {why}")
+
+
+def _leave_out(process: Process, line: int, why: str) -> None:
+    """With the process all of it is left out, which is told once."""
+    process.can_run = False
+    process.notes.lose(line, why)
+    process.reader = Reader(Notes(process.notes.place))
 
 
 def _settle_task(process: Process) -> None:
@@ -249,20 +264,20 @@ def _settle_task(process: Process) -> None:
         )
 
 
-READERS: dict[str, Callable[[Process, int, Node], None]] = {
-    "availability": _availability,
-    "disabled": _disabled,
-    "environment": _environment,
-    "is_daemon": _daemon,
-    "readiness_probe": _readiness,
-    "ready_log_line": _ready_log_line,
-    "replicas": _replicas,
-    "shutdown": _shutdown,
-    "success_exit_codes": _success,
-    "working_dir": _working_dir,
+#: Each key of a process, the kinds of value it takes, and what reads it.
+READERS: dict[str, tuple[tuple[str, ...], Callable[[Process, int, Node], None]]] = {
+    "availability": (("map",), _availability),
+    "disabled": (("text",), _disabled),
+    "environment": (("texts", "map"), _environment),
+    "readiness_probe": (("map",), _readiness),
+    "ready_log_line": (("text",), _ready_log_line),
+    "replicas": (("text",), _replicas),
+    "shutdown": (("map",), _shutdown),
+    "success_exit_codes": (("texts",), _success),
+    "working_dir": (("text",), _working_dir),
 }
 
-_READ_ELSEWHERE = frozenset({"command", "entrypoint", "depends_on"})
+_READ_ELSEWHERE = frozenset({"command", "entrypoint", "depends_on", "is_daemon"})
 
 _LOST = {
     "description": "a profile has comments",

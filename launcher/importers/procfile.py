@@ -70,7 +70,9 @@ def _base_port(source: Source) -> int:
     return int(text) if text.isdecimal() else BASE_PORT
 
 
-def _comments(lines: list[str], entries: list[Entry]) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]], tuple[str, ...]]:
+def _comments(
+    lines: list[str], entries: list[Entry]
+) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]], tuple[str, ...]]:
     """The comment lines at the head (what a blank line parts from the first entry), above entries, and at the end."""
     above: dict[str, tuple[str, ...]] = {}
     head: tuple[str, ...] = ()

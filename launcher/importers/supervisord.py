@@ -41,7 +41,8 @@ def read(source: Source) -> Imported:
     for section in sections.values():
         kind, _, name = section.name.partition(":")
         if kind in ("program", "fcgi-program", "eventlistener"):
-            found = read_program(section, kind, name.strip(), groups.get(name.strip(), name.strip()), source, notes)
+            name = name.strip()
+            found = read_program(section, source, notes, kind=kind, name=name, group=groups.get(name, name))
             programs += [(section.name, program) for program in found]
         elif kind in _OWN_SECTIONS or kind in ("rpcinterface", "ctlplugin"):
             notes.lose(section.line, f"[{section.name}]: {_OWN_SECTIONS.get(kind, 'a plugin of supervisord')}")
@@ -64,13 +65,14 @@ def read(source: Source) -> Imported:
     selected = [names[program.name] for _, program in programs if program.can_run and program.is_selected]
     if len(selected) != len(services):
         settings["select"] = selected
+    head = comment_at_head(lines, ";#")
     return Imported(
         settings=settings,
         env=env,
         defaults=defaults,
         services=services,
         left_out=left_out,
-        head=comment_at_head(lines, ";#"),
+        head=() if head in above.values() else head,
         above=above,
         losses=notes.losses,
     )

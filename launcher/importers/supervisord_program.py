@@ -11,8 +11,8 @@ from typing import Any
 from msgspec import Struct, field
 
 from launcher.importers.base import Notes, Source, below
-from launcher.importers.compose_values import signal_name
 from launcher.importers.ini import Option, Section, Unexpandable, as_text, environment, expand
+from launcher.importers.values import signal_name
 from launcher.importers.words import Unsplittable, command_of, split
 
 _TRUE, _FALSE = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
@@ -56,9 +56,7 @@ class Program(Struct, kw_only=True):
         return int(option.text)
 
 
-def read_program(
-    section: Section, kind: str, name: str, group: str, source: Source, notes: Notes
-) -> list[Program]:
+def read_program(section: Section, source: Source, notes: Notes, *, kind: str, name: str, group: str) -> list[Program]:
     """The services that a program becomes: one, or one for each process that a number tells apart."""
     known: dict[str, str | int] = {"here": source.here, "program_name": name, "group_name": group}
     options = section.options
@@ -90,15 +88,18 @@ def read_program(
             raise notes.wrong(pattern.line, f"{first.where('process_name')}: {error}") from None
         _fill(program, kind)
         programs.append(program)
-    notes.change(section.line, f"[{section.name}]: its {count} processes are services of their own, told apart by number")
+    notes.change(
+        section.line, f"[{section.name}]: its {count} processes are services of their own, told apart by number"
+    )
     return programs
 
 
 def _fill(program: Program, kind: str) -> None:
     if kind != "program":
-        why = "a socket of supervisord's own on its standard input" if kind == "fcgi-program" else "supervisord's events"
-        program.can_run = False
-        program.notes.lose(program.section.line, f"[{program.section.name}]: needs {why}; left out")
+        why = (
+            "a socket of supervisord's own on its standard input" if kind == "fcgi-program" else "supervisord's events"
+        )
+        _leave_out(program, program.section.line, f"[{program.section.name}]: needs {why}; left out")
     if "command" not in program.section.options:
         raise program.notes.wrong(program.section.line, f"[{program.section.name}] has no command")
     for key, option in program.section.options.items():
@@ -110,22 +111,34 @@ def _fill(program: Program, kind: str) -> None:
                 program.lose(key, option, _LOST.get(key, _output_lost(key)))
         except (Unexpandable, Unsplittable) as error:
             if key == "command":
-                program.can_run = False
-            program.lose(key, option, f"{error}{'; left out' if key == 'command' else ''}")
+                _leave_out(program, option.line, f"{program.where(key)}: {error}; left out")
+            else:
+                program.lose(key, option, str(error))
     options = program.section.options
     startsecs, restart = options.get("startsecs"), program.values.get("restart", {})
     if startsecs and startsecs.text == "0" and restart.get("policy") == "no":
         program.values["kind"] = "task"
         del program.values["restart"]
-        program.notes.change(startsecs.line, f"[{program.section.name}]: startsecs=0 without a restart is read as a task")
+        program.notes.change(
+            startsecs.line, f"[{program.section.name}]: startsecs=0 without a restart is read as a task"
+        )
     elif startsecs:
         program.lose("startsecs", startsecs, "a service is ready when its health check says so; it has none yet")
+
+
+def _leave_out(program: Program, line: int, why: str) -> None:
+    """With the program all of it is left out, which is told once."""
+    program.can_run = False
+    program.notes.lose(line, why)
+    program.notes = Notes(program.notes.place)
 
 
 def _command(program: Program, _key: str, option: Option) -> None:
     program.values["command"] = command_of(split(expand(option.text, program.known)))
     if "%(here)" in option.text:
-        program.notes.change(option.line, f"{program.where('command')}: the folder {program.source.here} is written out")
+        program.notes.change(
+            option.line, f"{program.where('command')}: the folder {program.source.here} is written out"
+        )
 
 
 def _environment(program: Program, _key: str, option: Option) -> None:

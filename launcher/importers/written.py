@@ -31,6 +31,8 @@ def to_toml(imported: Imported, *, origin: str) -> str:
     lines += _table("defaults", _ordered(imported.defaults, Service))
     for name, service in imported.services.items():
         lines += _service(name, service, imported.above.get(name, ()))
+    if imported.left_out:
+        lines += ["", "# Left out, because they cannot run as processes here:"]
     for name, service in imported.left_out.items():
         lines += ["", *imported.above.get(name, ())]
         lines += [f"# {line}".rstrip() for line in _service(name, service, ())[1:]]
@@ -91,12 +93,16 @@ def _value(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(_value(item) for item in value)}]"
     if isinstance(value, dict):
-        return f"{{ {', '.join(f'{quote_key(name)} = {_value(item)}' for name, item in value.items())} }}" if value else "{}"
+        return (
+            f"{{ {', '.join(f'{quote_key(name)} = {_value(item)}' for name, item in value.items())} }}"
+            if value
+            else "{}"
+        )
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     import tomlkit  # noqa: PLC0415  (0.1 s, and only an import writes)
 
-    return tomlkit.item(value).as_string()
+    return str(tomlkit.item(value).as_string())
 
 
 def _text(text: str) -> str:

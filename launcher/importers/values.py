@@ -1,9 +1,11 @@
-"""Values as Compose and process-compose write them: texts with variables, words, durations, sizes, signals.
+"""Values as other tools write them: texts with variables, words, durations, sizes, signals.
 
 What cannot be read is noted with its line and given as None. Knows no key.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from msgspec import Struct
 
@@ -18,13 +20,20 @@ from launcher.profile.sizes import parse_size
 #: Linux numbers of the signals that people write as numbers.
 _SIGNALS = {"1": "HUP", "2": "INT", "3": "QUIT", "9": "KILL", "10": "USR1", "12": "USR2", "15": "TERM"}
 
+#: Where nothing is said: a profile's gate waits so many seconds, and all three tools fail after so many checks.
+_READY_TIMEOUT, _RETRIES = 60.0, 3
+
 
 class Reader(Struct, frozen=True):
     """Reads texts in which `$` puts in variables; tells what cannot be read."""
 
     notes: Notes
+    #: False: every dollar sign stands for itself.
+    has_variables: bool = True
 
     def pieces(self, where: str, line: int, text: str) -> Pieces:
+        if not self.has_variables:
+            return (text,) if text else ()
         try:
             return take_apart(text)
         except Malformed as error:
@@ -48,6 +57,7 @@ class Reader(Struct, frozen=True):
 
     def words(self, where: str, node: Node) -> list[Word]:
         """The words of a command: a text is split without a shell, the items of a list are words."""
+        expect(self.notes, where, node, "text", "texts")
         if node.items is not None:
             return [whole(self.pieces(where, item.line, item.string)) for item in node.items]
         try:
@@ -57,8 +67,28 @@ class Reader(Struct, frozen=True):
 
     def shell(self, where: str, node: Node) -> str:
         """A command for the shell."""
-        text = in_shell_code(self.pieces(where, node.line, node.string))
-        return self.notes.shell(node.line, where, text)
+        text = in_shell_code(node.string) if self.has_variables else node.string
+        return self.notes.shell(node.line, where, text.strip("\n"))
+
+
+def expect(notes: Notes, where: str, node: Node, *kinds: str) -> None:
+    """Raise ImportSyntax unless the value is of one of these kinds: text, texts, map, list."""
+    kind = "text"
+    if node.keys is not None:
+        kind = "map"
+    elif node.items is not None:
+        kind = "texts" if all(item.text is not None for item in node.items) else "list"
+    if kind not in kinds and not (kind == "texts" and "list" in kinds):
+        words = {"text": "a text", "texts": "a list of texts", "map": "a mapping", "list": "a list"}
+        raise notes.wrong(node.line, f"{where}: expected {' or '.join(words[one] for one in kinds)}, got {words[kind]}")
+
+
+def gate_deadline(health: dict[str, Any]) -> float | None:
+    """How long the other tool waits for a first success, if that is longer than a profile's gate does by itself."""
+    longest = parse_duration(health.get("start_period", 0)) + health.get("retries", _RETRIES) * (
+        parse_duration(health["interval"])
+    )
+    return longest if longest > _READY_TIMEOUT else None
 
 
 def duration(notes: Notes, where: str, node: Node) -> str | float | None:
