@@ -155,6 +155,6 @@ def _foreign_hosts(name: str, reading: Reading, names: dict[str, str]) -> None:
             if key != name and re.search(rf"(?:^|[@/,=]){re.escape(key)}(?::\d+(?!\w)|(?=[/,?]|$))", value):
                 reading.notes.change(
                     line,
-                    f"services.{name}.env.{variable}: the host {key} is known to Compose only; "
+                    f"services.{name}.environment.{variable}: the host {key} is known to Compose only; "
                     f"here a service is ${{services.{other}.host}}, and .address with its port",
                 )

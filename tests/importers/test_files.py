@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-
 import pytest
 
 from launcher.errors import UnknownImportFormat
 from launcher.importers.lookup import choose, importers
+from launcher.importers.written import to_toml
 from launcher.plan.build import build
 from launcher.profile.load import find_project, load
 from tests.importers.reading import FILES, imported, losses
-from launcher.importers.written import to_toml
 
 SOURCES = ["Procfile", "compose.yaml", "process-compose.yaml", "supervisord.conf"]
 
