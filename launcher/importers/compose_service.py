@@ -112,8 +112,10 @@ def _env_file(reading: Reading, _line: int, node: Node) -> None:
         required = item.get("required") if item.keys is not None else None
         where = reading.where("env_file")
         text = reading.reader.fixed(where, path.line, path.string) if path is not None else None
-        if path is None or text is None:
-            reading.lose(item.line, "env_file")
+        if path is None:
+            reading.lose(item.line, "env_file", "names no file")
+        elif text is None:
+            continue  # told already
         elif required is not None and required.truth is False:
             reading.lose(
                 item.line, "env_file", f"{text} may be missing, and an env_file here may not; add it if it is there"

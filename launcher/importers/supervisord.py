@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from launcher.importers.base import Imported, Notes, Source, below, comment_above, comment_at_head, named
-from launcher.importers.ini import Section, Unexpandable, as_text, environment, expand, read_ini
-from launcher.importers.supervisord_program import Program, read_program
+from launcher.importers.base import Imported, Notes, Source, comment_above, comment_at_head, named
+from launcher.importers.ini import Section, Unexpandable, environment, expand, read_ini
+from launcher.importers.supervisord_program import Program, folder_of, read_program
 
 _PROGRAM = re.compile(r"^\[(?:program|fcgi-program):", re.MULTILINE)
 _SUFFIXES = (".conf", ".ini")
@@ -103,12 +103,10 @@ def _supervisord(section: Section | None, source: Source, notes: Notes) -> tuple
     defaults: dict[str, Any] = {}
     for key, option in section.options.items() if section else ():
         try:
-            pieces = expand(option.text, {"here": source.here})
             if key == "environment":
-                env = environment(pieces)
+                env = environment(expand(option.text, {"here": source.here}))
             elif key == "directory":
-                text = option.text.replace("%(here)s", source.folder)
-                defaults["directory"] = below(source.folder, as_text(expand(text, {})))
+                defaults["directory"] = folder_of(option.text, {}, source)
             else:
                 notes.lose(option.line, f"[supervisord] {key}: a setting of supervisord itself")
         except Unexpandable as error:

@@ -126,6 +126,12 @@ def _fill(program: Program, kind: str) -> None:
         program.lose("startsecs", startsecs, "a service is ready when its health check says so; it has none yet")
 
 
+def folder_of(text: str, known: dict[str, str | int], source: Source) -> str:
+    """A folder as a profile says it; the file's own is where its relative paths start from anyway."""
+    path = as_text(expand(text, known | {"here": source.folder}))
+    return below("." if text.startswith("%(here)") else source.folder, path)
+
+
 def _leave_out(program: Program, line: int, why: str) -> None:
     """With the program all of it is left out, which is told once."""
     program.can_run = False
@@ -151,9 +157,7 @@ def _environment(program: Program, _key: str, option: Option) -> None:
 
 
 def _directory(program: Program, _key: str, option: Option) -> None:
-    path = as_text(expand(option.text, program.known | {"here": program.source.folder}))
-    in_here = option.text.startswith("%(here)")
-    program.values["directory"] = below("." if in_here else program.source.folder, path)
+    program.values["directory"] = folder_of(option.text, program.known, program.source)
 
 
 def _autorestart(program: Program, key: str, option: Option) -> None:

@@ -100,6 +100,9 @@ class _Splitter:
     def words(self, pieces: Pieces) -> list[Word]:
         for piece in pieces:
             if isinstance(piece, Variable):
+                if self._is_escaped and self._quote:  # outside of quotes the value's first letter takes it away
+                    self._add("\\")
+                self._is_escaped = False
                 self._add(piece)
             else:
                 for letter in piece:
