@@ -89,7 +89,7 @@ def _read(path: Path, place: str) -> str:
     try:
         return read_text(path, place)
     except ProfileUnreadable as error:
-        raise ImportUnreadable(error.sentence, where=error.where) from None
+        raise ImportUnreadable(error.sentence, where=error.where if error.where != place else "") from None
 
 
 def _tell_losses(imported: Imported, *, strict: bool) -> None:

@@ -19,6 +19,8 @@ from launcher.importers.dollars import Pieces, Variable
 _SECTION = re.compile(r"\[(.+)\]")
 _OPTION = re.compile(r"([^\s=:][^=:]*?)\s*[=:]")
 _EXPANSION = re.compile(r"%(?:%|\((?P<name>[^)]*)\)(?P<form>[#0 +-]*\d*(?:\.\d+)?[a-zA-Z]))?")
+#: What quoting, and a shell's search for files, would change in a value.
+_TOUCHED = frozenset("'\"\\*?[")
 #: Stand-ins for variables while supervisord's lexer is at work: letters of nobody's alphabet.
 _STANDIN = 0xE000
 
@@ -119,6 +121,18 @@ def environment(pieces: Pieces) -> dict[str, str]:
             value = value.replace(letter, f"${{{variable.name}}}")
         found[pair[0]] = value
     return found
+
+
+def literal_values(env: Mapping[str, str]) -> dict[str, str]:
+    """As expansions, the variables whose values a split into words would not leave as they are.
+
+    supervisord puts values in before it splits; a shell does so afterwards, which is the same for all other values.
+    """
+    return {
+        f"ENV_{name}": text.replace("$$", "$")
+        for name, text in env.items()
+        if "${" not in text.replace("$$", "") and not _TOUCHED.isdisjoint(text)
+    }
 
 
 def _lines(text: str) -> dict[tuple[str, str], int]:

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from launcher.importers.base import Imported, Notes, Source, comment_above, comment_at_head, named
-from launcher.importers.ini import Section, Unexpandable, environment, expand, read_ini
+from launcher.importers.ini import Section, Unexpandable, environment, expand, literal_values, read_ini
 from launcher.importers.supervisord_program import Program, folder_of, read_program
 
 _PROGRAM = re.compile(r"^\[(?:program|fcgi-program):", re.MULTILINE)
@@ -42,7 +42,8 @@ def read(source: Source) -> Imported:
         kind, _, name = section.name.partition(":")
         if kind in ("program", "fcgi-program", "eventlistener"):
             name = name.strip()
-            found = read_program(section, source, notes, kind=kind, name=name, group=groups.get(name, name))
+            known = {"here": source.here, "program_name": name, "group_name": groups.get(name, name)}
+            found = read_program(section, source, notes, kind=kind, known=known | literal_values(env))
             programs += [(section.name, program) for program in found]
         elif kind in _OWN_SECTIONS or kind in ("rpcinterface", "ctlplugin"):
             notes.lose(section.line, f"[{section.name}]: {_OWN_SECTIONS.get(kind, 'a plugin of supervisord')}")

@@ -5,13 +5,13 @@ Several processes are replicas where they are alike, and services of their own w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import Struct, field
 
 from launcher.importers.base import Notes, Source, below
-from launcher.importers.ini import Option, Section, Unexpandable, as_text, environment, expand
+from launcher.importers.ini import Option, Section, Unexpandable, as_text, environment, expand, literal_values
 from launcher.importers.values import signal_name
 from launcher.importers.words import Unsplittable, command_of, split
 
@@ -56,9 +56,14 @@ class Program(Struct, kw_only=True):
         return int(option.text)
 
 
-def read_program(section: Section, source: Source, notes: Notes, *, kind: str, name: str, group: str) -> list[Program]:
-    """The services that a program becomes: one, or one for each process that a number tells apart."""
-    known: dict[str, str | int] = {"here": source.here, "program_name": name, "group_name": group}
+def read_program(
+    section: Section, source: Source, notes: Notes, *, kind: str, known: Mapping[str, str | int]
+) -> list[Program]:
+    """The services that a program becomes: one, or one for each process that a number tells apart.
+
+    `known` are the expansions whose values can be told, `program_name` among them.
+    """
+    name, known = str(known["program_name"]), dict(known)
     options = section.options
     first = Program(name=name, section=section, source=source, notes=notes, known=known)
     count = first.number("numprocs", options["numprocs"]) if "numprocs" in options else 1
@@ -102,7 +107,9 @@ def _fill(program: Program, kind: str) -> None:
         _leave_out(program, program.section.line, f"[{program.section.name}]: needs {why}; left out")
     if "command" not in program.section.options:
         raise program.notes.wrong(program.section.line, f"[{program.section.name}] has no command")
-    for key, option in program.section.options.items():
+    options = program.section.options
+    # A command may use what the program's own environment sets, wherever in the section that stands.
+    for key, option in sorted(options.items(), key=lambda pair: pair[0] != "environment"):
         read = READERS.get(key)
         try:
             if read is not None:
@@ -114,7 +121,6 @@ def _fill(program: Program, kind: str) -> None:
                 _leave_out(program, option.line, f"{program.where(key)}: {error}; left out")
             else:
                 program.lose(key, option, str(error))
-    options = program.section.options
     startsecs, restart = options.get("startsecs"), program.values.get("restart", {})
     if startsecs and startsecs.text == "0" and restart.get("policy") == "no":
         program.values["kind"] = "task"
@@ -150,6 +156,7 @@ def _command(program: Program, _key: str, option: Option) -> None:
 def _environment(program: Program, _key: str, option: Option) -> None:
     if found := environment(expand(option.text, program.known)):
         program.values["env"] = found
+        program.known |= literal_values(found)
     if "%(here)" in option.text:
         program.notes.change(
             option.line, f"{program.where('environment')}: the folder {program.source.here} is written out"

@@ -80,9 +80,9 @@ def read_yaml(text: str, notes: Notes) -> Node:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        lines = text.splitlines()
-        shown = f": {lines[line - 1].strip()}" if 0 < line <= len(lines) else ""
+        lines = text.rstrip().splitlines()
+        line = min(mark.line + 1 if mark else 1, len(lines))
+        shown = f": {lines[line - 1].strip()}" if lines else ""
         raise notes.wrong(line, f"{error.problem or error.context or 'broken YAML'}{shown}") from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1

@@ -205,7 +205,7 @@ LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
 
 BROKEN = {
     "a tab": ("services:\n  a:\n\tcommand: x\n", 3, "cannot start any token"),
-    "a quote that is open": ("services:\n  a:\n    command: 'x\n", 4, "unexpected end of stream"),
+    "a quote that is open": ("services:\n  a:\n    command: 'x\n", 3, "unexpected end of stream"),
     "a key twice": ("services:\n  a: {command: x}\n  a: {command: y}\n", 3, "`a` stands twice, first in line 2"),
     "billions of laughs": (LAUGHS + "services: {}\n", 1, "expand to more than"),
     "an anchor within itself": ("services: &a\n  b: *a\n", 1, "levels deep"),
