@@ -17,6 +17,7 @@ from launcher.importers.dollars import Variable, default_of
 from launcher.importers.values import Reader, duration, expect, signal_name, size, whole_number
 from launcher.importers.words import Word, command_of
 from launcher.importers.yaml_nodes import Node
+from launcher.profile.sizes import LAST_PORT
 
 
 class Reading(Struct, kw_only=True):
@@ -96,6 +97,8 @@ def _environment(reading: Reading, _line: int, node: Node) -> None:
         pairs.append((name, item.line, value))
     env: dict[str, str] = {}
     for name, line, value in pairs:
+        if not name:
+            raise reading.notes.wrong(line, f"{reading.where('environment')}: a variable has a name")
         if value.is_null:
             continue  # handed through from the environment, which every service here inherits
         written = reading.reader.template(reading.where(f"environment.{name}"), line, value.string)
@@ -140,22 +143,13 @@ def _ports(reading: Reading, line: int, node: Node) -> None:
 
 def _published(reading: Reading, item: Node) -> int | None:
     """The port under which the service is reached from outside: here the process itself has to listen on it."""
-    if item.keys is not None:
-        outer, target = item.get("published"), item.get("target")
-        protocol = item.get("protocol")
-        host, text = (
-            "",
-            f"{outer.text}:{target.text if target else ''}" if outer else (target.text or "" if target else ""),
-        )
-        text += f"/{protocol.text}" if protocol else ""
-    else:
-        host, text = "", item.text or ""
+    host, text = "", _short_form(reading, item) if item.keys is not None else item.text or ""
     text, _, transport = _with_defaults(reading, item.line, text).partition("/")
     *before, inside = text.rsplit(":", 2) if text.count(":") > 1 else text.split(":")
     if len(before) > 1:
         host = before[0]
     outside = before[-1] if before and before[-1] else inside
-    if transport not in ("", "tcp") or not outside.isdecimal() or not inside.isdecimal():
+    if transport not in ("", "tcp") or not _is_port(outside) or not _is_port(inside):
         reading.lose(item.line, "ports", f"{item.text or text} is no single TCP port")
         return None
     if host:
@@ -166,6 +160,22 @@ def _published(reading: Reading, item: Node) -> int | None:
             f"{reading.where('ports')}: the process has to listen on {outside} ($PORT) itself, not on {inside}",
         )
     return int(outside)
+
+
+def _short_form(reading: Reading, item: Node) -> str:
+    """`host:published:target/protocol` of a port that is written as a mapping."""
+    parts = {"host_ip": "", "published": "", "target": "", "protocol": ""}
+    for key, line, value in item.pairs():
+        if key in parts:
+            parts[key] = value.text or ""
+        else:
+            reading.lose(line, f"ports.{key}")
+    places = [parts["host_ip"], parts["published"], parts["target"]]
+    return ":".join(place for place in places if place) + (f"/{parts['protocol']}" if parts["protocol"] else "")
+
+
+def _is_port(text: str) -> bool:
+    return text.isdecimal() and 0 < int(text) <= LAST_PORT
 
 
 def _with_defaults(reading: Reading, line: int, text: str) -> str:

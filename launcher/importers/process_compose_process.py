@@ -83,9 +83,9 @@ def read_environment(reader: Reader, where: str, node: Node) -> dict[str, str]:
     for item in node.items or ():
         name, equals, text = item.string.partition("=")
         value = reader.template(f"{where}.{name}", item.line, text) if equals else None
-        if value is not None:
+        if value is not None and name:
             env[name] = value
-        elif not equals:
+        elif not equals or not name:
             reader.notes.lose(item.line, f"{where}: {item.string or 'an entry'} is not of the form NAME=value")
     for name, line, inner in node.pairs():
         value = reader.template(f"{where}.{name}", line, inner.string)

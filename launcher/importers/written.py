@@ -5,7 +5,9 @@ Values are rendered by tomlkit. Knows the model's order of keys, and no format t
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections.abc import Iterable
 from typing import Any
 
 from launcher.importers.base import Imported
@@ -18,30 +20,39 @@ SCHEMA = "../docs/profile.schema.json"
 #: As wide as the shipped profiles; what would be wider gets a table of its own.
 WIDTH = 120
 
+#: Control characters, but for the tab.
+_NOT_IN_COMMENTS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
 _TABLES = {"health": Health, "restart": Restart, "stop": Stop, "limits": Limits}
 
 
 def to_toml(imported: Imported, *, origin: str) -> str:
     """The profile's text; `origin` is what it says it was imported from."""
-    lines = [f"#:schema {SCHEMA}", f"# Imported from {origin} by `launcher import`."]
+    lines = [f"#:schema {SCHEMA}", *_comment([f"# Imported from {origin} by `launcher import`."])]
     if imported.head:
-        lines += ["#", *imported.head]
+        lines += ["#", *_comment(imported.head)]
     lines += _table("launcher", _ordered(imported.settings, Settings))
     lines += _table("env", imported.env)
     lines += _table("defaults", _ordered(imported.defaults, Service))
     for name, service in imported.services.items():
-        lines += _service(name, service, imported.above.get(name, ()))
+        lines += _service(name, service, _comment(imported.above.get(name, ())))
     if imported.left_out:
         lines += ["", "# Left out, because they cannot run as processes here:"]
     for name, service in imported.left_out.items():
-        lines += ["", *imported.above.get(name, ())]
-        lines += [f"# {line}".rstrip() for line in _service(name, service, ())[1:]]
+        lines += ["", *_comment(imported.above.get(name, ()))]
+        written = "\n".join(_service(name, service, [])[1:])  # a text may have several lines
+        lines += [f"# {line}".rstrip() for line in written.split("\n")]
     if imported.foot:
-        lines += ["", *imported.foot]
+        lines += ["", *_comment(imported.foot)]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _service(name: str, service: dict[str, Any], above: tuple[str, ...]) -> list[str]:
+def _comment(lines: Iterable[str]) -> list[str]:
+    """Comment lines without what TOML allows in none."""
+    return [_NOT_IN_COMMENTS.sub(" ", line) for line in lines]
+
+
+def _service(name: str, service: dict[str, Any], above: list[str]) -> list[str]:
     header = f"services.{quote_key(name)}"
     plain: dict[str, Any] = {}
     wide: dict[str, dict[str, Any]] = {}

@@ -19,6 +19,9 @@ from launcher.importers.base import Notes
 MOST_NODES = 50_000
 DEEPEST = 60
 
+#: How much of a broken line an error shows.
+_SHOWN = 80
+
 _MERGE = "tag:yaml.org,2002:merge"
 _NULL = "tag:yaml.org,2002:null"
 _BOOL = "tag:yaml.org,2002:bool"
@@ -82,7 +85,7 @@ def read_yaml(text: str, notes: Notes) -> Node:
         mark = error.problem_mark or error.context_mark
         lines = text.rstrip().splitlines()
         line = min(mark.line + 1 if mark else 1, len(lines))
-        shown = f": {lines[line - 1].strip()}" if lines else ""
+        shown = f": {lines[line - 1].strip()[:_SHOWN]}" if lines else ""
         raise notes.wrong(line, f"{error.problem or error.context or 'broken YAML'}{shown}") from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1

@@ -44,7 +44,12 @@ KEYS = {
     "a port of the container only": ("command: x\nports: [3000]", {"port": 3000}, []),
     "a port in long form": ("command: x\nports: [{target: 80, published: '80'}]", {"port": 80}, []),
     "a port with a default": ("command: x\nports: ['${P:-81}:81']", {"port": 81}, ["at its default, 81:81"]),
-    "ports that are none": ("command: x\nports: ['53:53/udp', '1-3:1-3']", {}, ["no single TCP port"] * 2),
+    "ports that are none": ("command: x\nports: ['53:53/udp', '1-3:1-3', 0]", {}, ["no single TCP port"] * 3),
+    "a port in long form with more": (
+        "command: x\nports: [{host_ip: '::1', published: 80, target: 80, protocol: tcp, mode: host}]",
+        {"port": 80},
+        ["ports.mode: has no counterpart", "the address ::1"],
+    ),
     "a check by words": (
         "command: x\nhealthcheck: {test: [CMD, check, 'a b'], interval: 5s, timeout: 1s, retries: 2}",
         {"health": {"exec": ["check", "a b"], "interval": "5s", "timeout": "1s", "retries": 2}},
@@ -209,7 +214,7 @@ BROKEN = {
     "a key twice": ("services:\n  a: {command: x}\n  a: {command: y}\n", 3, "`a` stands twice, first in line 2"),
     "billions of laughs": (LAUGHS + "services: {}\n", 1, "expand to more than"),
     "an anchor within itself": ("services: &a\n  b: *a\n", 1, "levels deep"),
-    "too deep": ("services: " + "[" * 2000, 1, "levels deep"),
+    "too deep": ("services: " + "[" * 400 + "]" * 400, 1, "levels deep"),
     "an unknown anchor": ("services:\n  a: *b\n", 2, "undefined alias"),
     "services that are a list": ("services:\n  - a\n", 2, "expected a mapping"),
     "a service that is a text": ("services:\n  a: x\n", 2, "expected a mapping"),

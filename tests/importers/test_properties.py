@@ -41,6 +41,7 @@ def escaped(value: str) -> str:
     return value.replace("$", "$$")
 
 
+@pytest.mark.slow
 @ONE_PROJECT
 @given(st.dictionaries(NAMES, AWKWARD.filter(str.strip).map(str.strip), min_size=1, max_size=4))
 def test_procfile_to_profile_to_procfile(project, commands):
@@ -107,6 +108,7 @@ def test_compose_puts_the_same_values_into_words(project, parts, environ):
     assert words_of(profile.services["a"], environ) == expected
 
 
+@pytest.mark.slow
 @ONE_PROJECT
 @given(
     st.dictionaries(
@@ -190,10 +192,18 @@ def test_supervisord_keeps_what_its_own_reader_reads(project, programs):
 @given(st.text(st.characters(exclude_categories=("Cs",))))
 def test_every_text_is_written_so_that_it_reads_back(text):
     """Quotes, line breaks, control characters: the spelling is chosen for people, the value stays."""
-    found = Imported(env={"A": text}, services={"a": {"command": text, "health": {"exec": [text], "log": text}}})
+    service = {"command": text, "health": {"exec": [text], "log": text}}
+    found = Imported(
+        env={"A": text},
+        services={"a": service},
+        left_out={"b": service},
+        head=(f"# {text}",),
+        above={"a": (f"#{text}",), "b": ("", f"# {text}")},
+        foot=(f"# {text}",),
+    )
     data = tomllib.loads(to_toml(found, origin="x"))
     assert data["env"] == {"A": text}
-    assert data["services"]["a"] == {"command": text, "health": {"exec": [text], "log": text}}
+    assert data["services"] == {"a": service}
 
 
 @given(st.lists(st.text(max_size=6), unique=True))
@@ -219,4 +229,4 @@ def test_names_become_names_of_services_and_no_two_alike(names):
 def test_any_text_is_imported_or_refused_with_a_sentence(importer, head, text):
     """Never a traceback."""
     with suppress(LauncherError):
-        to_toml(imported(importer, head + text), origin="x")
+        tomllib.loads(to_toml(imported(importer, head + text), origin="x"))
