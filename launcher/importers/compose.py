@@ -19,6 +19,15 @@ _SERVICES = re.compile(r"^services\s*:", re.MULTILINE)
 #: Top-level keys without any effect of their own.
 _SILENT = frozenset({"services", "version"})
 
+_TOP = {
+    "networks": "processes here share this machine's network",
+    "volumes": "processes here use this machine's folders",
+    "include": "the included files are not read; import each by itself",
+    "secrets": "the files are where they are; put what is needed into env_file",
+    "configs": "the files are where they are",
+    "name": "a profile is called as its file",
+}
+
 _CONDITIONS = {
     "service_started": "started",
     "service_healthy": "healthy",
@@ -68,16 +77,6 @@ def read(source: Source) -> Imported:
         above=above,
         losses=notes.losses,
     )
-
-
-_TOP = {
-    "networks": "processes here share this machine's network",
-    "volumes": "processes here use this machine's folders",
-    "include": "the included files are not read; import each by itself",
-    "secrets": "the files are where they are; put what is needed into env_file",
-    "configs": "the files are where they are",
-    "name": "a profile is called as its file",
-}
 
 
 def _settings(source: Source, readings: dict[str, Reading], out: set[str]) -> dict[str, Any]:
@@ -152,9 +151,16 @@ def _foreign_hosts(name: str, reading: Reading, names: dict[str, str]) -> None:
     """Note values that name another service as a host: only Compose's network resolves those."""
     for variable, (line, value) in reading.variables.items():
         for key, other in names.items():
-            if key != name and re.search(rf"(?:^|[@/,=]){re.escape(key)}(?::\d+(?!\w)|(?=[/,?]|$))", value):
+            if key != name and _is_host(key, variable, value):
                 reading.notes.change(
                     line,
                     f"services.{name}.environment.{variable}: the host {key} is known to Compose only; "
                     f"here a service is ${{services.{other}.host}}, and .address with its port",
                 )
+
+
+def _is_host(name: str, variable: str, value: str) -> bool:
+    """Whether a value has `name` where a host stands: `//name`, `@name`, `name:80`, or all of a `…HOST…`."""
+    escaped = re.escape(name)
+    in_text = re.search(rf"(?:^|(?<!/)//|[@,=]){escaped}:\d+(?!\w)|(?:(?<!/)//|@){escaped}(?=[/,?]|$)", value)
+    return in_text is not None or (value == name and "HOST" in variable.upper())

@@ -17,6 +17,15 @@ from launcher.importers.yaml_nodes import Node, read_yaml
 _NAME = re.compile(r"(?:process-)?compose(?:[.-][\w.-]+)?\.ya?ml", re.IGNORECASE)
 _PROCESSES = re.compile(r"^processes\s*:", re.MULTILINE)
 
+_LOST = {
+    "shell": "commands here go to /bin/sh",
+    "vars": "a profile has no variables for {{ }}",
+    "extends": "the other file is not read",
+    "env_cmds": "a profile takes no environment from commands",
+    "log_location": "output goes to the terminal and to .launcher/NAME/logs",
+    "log_configuration": "output goes to the terminal and to .launcher/NAME/logs",
+}
+
 _CONDITIONS = {
     "process_started": "started",
     "process_healthy": "healthy",
@@ -74,16 +83,6 @@ def read(source: Source) -> Imported:
         above=above,
         losses=notes.losses,
     )
-
-
-_LOST = {
-    "shell": "commands here go to /bin/sh",
-    "vars": "a profile has no variables for {{ }}",
-    "extends": "the other file is not read",
-    "env_cmds": "a profile takes no environment from commands",
-    "log_location": "output goes to the terminal and to .launcher/NAME/logs",
-    "log_configuration": "output goes to the terminal and to .launcher/NAME/logs",
-}
 
 
 def _settings(source: Source, read: dict[str, Process]) -> dict[str, Any]:

@@ -146,7 +146,10 @@ def _leave_out(program: Program, line: int, why: str) -> None:
 
 
 def _command(program: Program, _key: str, option: Option) -> None:
-    program.values["command"] = command_of(split(expand(option.text, program.known)))
+    words = split(expand(option.text, program.known))
+    if not words:
+        raise Unsplittable("is empty")
+    program.values["command"] = command_of(words)
     if "%(here)" in option.text:
         program.notes.change(
             option.line, f"{program.where('command')}: the folder {program.source.here} is written out"

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
 from msgspec import Struct
 
 from launcher.importers.base import Notes
@@ -79,6 +78,8 @@ class Node(Struct, frozen=True, kw_only=True):
 
 def read_yaml(text: str, notes: Notes) -> Node:
     """The first document of the text; raises ImportSyntax."""
+    import yaml  # noqa: PLC0415  (20 ms that a Procfile need not wait for)
+
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
@@ -115,9 +116,9 @@ class _Reader:
             raise self._notes.wrong(line, f"nested more than {DEEPEST} levels deep")
         if node.tag.startswith("!"):
             self._notes.lose(line, f"the tag {node.tag} is not followed, its value is taken as it is")
-        if isinstance(node, yaml.SequenceNode):
+        if node.id == "sequence":
             return Node(line=line, items=tuple(self.node(item, depth + 1) for item in node.value))
-        if isinstance(node, yaml.MappingNode):
+        if node.id == "mapping":
             return self.mapping(node, line, depth)
         is_plain = node.style is None
         return Node(
@@ -134,7 +135,7 @@ class _Reader:
         merged: list[Node] = []
         for key, value in node.value:
             at = key.start_mark.line + 1
-            if not isinstance(key, yaml.ScalarNode):
+            if key.id != "scalar":
                 raise self._notes.wrong(at, "a key is a text")
             if key.tag == _MERGE:
                 inner = self.node(value, depth + 1)

@@ -163,6 +163,27 @@ def test_an_image_alone_is_left_out_and_so_are_the_edges_to_it():
     ]
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "is_told"),
+    [
+        ("URL", "postgres://u:p@db:5432/db", True),
+        ("URL", "http://db/x", True),
+        ("BROKERS", "a:1,db:2", True),
+        ("DB_HOST", "db", True),
+        ("DB_NAME", "db", False),
+        ("URL", "sqlite:///db", False),
+        ("URL", "http://dbx/db", False),
+    ],
+)
+def test_a_host_that_only_compose_knows_is_told(variable, value, is_told):
+    """The value itself stays as it is."""
+    found = imported(
+        compose, f"services:\n  a:\n    command: x\n    environment: {{{variable}: '{value}'}}\n  db: {{command: y}}\n"
+    )
+    assert found.services["a"]["env"] == {variable: value}
+    assert [loss.partition(": ")[0] for loss in losses(found)] == ["W6102 file:4"] * is_told
+
+
 def test_healthy_without_a_check_becomes_started():
     """A gate that could never open would refuse the whole profile."""
     found = imported(

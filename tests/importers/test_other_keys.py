@@ -43,6 +43,13 @@ def test_an_option_of_a_program(summary):
         assert part in loss
 
 
+def test_a_program_without_words_is_left_out():
+    """As one with a quote that is open: supervisord could not start it either."""
+    found = imported(supervisord, "[program:a]\ncommand=\n[program:b]\ncommand=x 'y\n")
+    assert (found.services, found.left_out) == ({}, {"a": {}, "b": {}})
+    assert [loss.partition(" [")[0] for loss in losses(found)] == ["W6101 file:2:", "W6101 file:4:"]
+
+
 def test_an_autostart_that_is_false_is_not_selected():
     """The others are."""
     found = imported(supervisord, "[program:a]\ncommand=x\nautostart=false\n[program:b]\ncommand=x\n")
