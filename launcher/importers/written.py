@@ -120,16 +120,15 @@ def _text(text: str) -> str:
     """The most readable spelling that reads back as `text`: literal, of several lines, else with escapes."""
     import tomlkit  # noqa: PLC0415  (as above)
 
-    spellings = []
+    spellings: list[tuple[bool, str]] = []  # of several lines, what follows the opening quotes
     if "\n" in text.strip("\n"):
-        spellings.append({"multiline": True, "literal": True})
+        spellings.append((True, "\n"))  # TOML drops the first line break
     elif '"' in text or "\\" in text:
-        spellings.append({"literal": True})
-    for spelling in spellings:
+        spellings += [(False, ""), (True, "")][: 1 if text.endswith("'") else 2]  # four quotes puzzle people
+    for multiline, opening in spellings:
         try:
-            written = tomlkit.string(text, **spelling).as_string()
-            if spelling.get("multiline"):
-                written = f"{written[:3]}\n{written[3:]}"  # TOML drops the first line break
+            written = tomlkit.string(text, literal=True, multiline=multiline).as_string()
+            written = f"{written[:3]}{opening}{written[3:]}" if opening else written
             if tomllib.loads(f"x = {written}") == {"x": text}:
                 return written
         except (ValueError, tomllib.TOMLDecodeError):

@@ -8,8 +8,8 @@ from launcher.errors import UnknownImportFormat
 from launcher.importers.lookup import choose, importers
 from launcher.importers.written import to_toml
 from launcher.plan.build import build
-from launcher.profile.load import find_project, load
-from tests.importers.reading import FILES, imported, losses
+from launcher.profile.load import find_project, load, load_procfile
+from tests.importers.reading import FILES, imported, losses, profile_of
 
 SOURCES = ["Procfile", "compose.yaml", "process-compose.yaml", "supervisord.conf"]
 
@@ -69,3 +69,14 @@ def test_every_importer_has_a_file_here():
     """A new format brings one."""
     found = {choose(name, (FILES / name).read_text(encoding="utf-8"), place=name, wanted=None) for name in SOURCES}
     assert found == {load() for load in importers().values()}
+
+
+def test_an_imported_procfile_means_what_the_procfile_means(project):
+    """Command, port, ending, restarts and env file are those that a start of the Procfile itself has."""
+    text = (FILES / "Procfile").read_text(encoding="utf-8")
+    path = project.procfile(text)
+    path.write_text(text, encoding="utf-8")
+    (project.root / ".env").write_text("PORT=7000\n", encoding="utf-8")
+    direct = load_procfile(find_project(project.root), path, environ={}).profile
+    again = profile_of(project, imported(choose("Procfile", text, place="", wanted=None), text, dotenv="PORT=7000\n"))
+    assert (again.settings, again.env, again.services) == (direct.settings, direct.env, direct.services)
