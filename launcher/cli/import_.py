@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,6 +108,8 @@ def _write(target: Path, text: str, *, shown: str, force: bool) -> None:
     """Write the profile aside and move it into its place; what is there stays unless `force`."""
     if target.is_dir():
         raise ImportTargetUnwritable(f"cannot write {shown}: it is a folder")
+    if target.exists() and not force:
+        raise ImportTargetExists(f"{shown} exists already")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         descriptor, aside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".new")
@@ -116,16 +117,10 @@ def _write(target: Path, text: str, *, shown: str, force: bool) -> None:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 file.write(text)
             Path(aside).chmod(0o666 & ~_umask())
-            if force:
-                os.replace(aside, target)  # noqa: PTH105  (beside os.link, which does the same without overwriting)
-            else:
-                os.link(aside, target)
+            Path(aside).replace(target)
         finally:
-            with suppress(FileNotFoundError):
-                Path(aside).unlink()
+            Path(aside).unlink(missing_ok=True)
     except FileExistsError:
-        if target.exists():
-            raise ImportTargetExists(f"{shown} exists already") from None
         raise ImportTargetUnwritable(f"cannot write {shown}: {target.parent} is no folder") from None
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
