@@ -106,11 +106,11 @@ def _tell_losses(imported: Imported, *, strict: bool) -> None:
 
 def _write(target: Path, text: str, *, shown: str, force: bool) -> None:
     """Write the profile aside and move it into its place; what is there stays unless `force`."""
-    if target.is_dir():
-        raise ImportTargetUnwritable(f"cannot write {shown}: it is a folder")
-    if target.exists() and not force:
-        raise ImportTargetExists(f"{shown} exists already")
     try:
+        if target.is_dir():
+            raise ImportTargetUnwritable(f"cannot write {shown}: it is a folder")
+        if target.exists() and not force:
+            raise ImportTargetExists(f"{shown} exists already")
         target.parent.mkdir(parents=True, exist_ok=True)
         descriptor, aside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".new")
         try:
