@@ -82,6 +82,10 @@ def _run(words: list[str]) -> int:
             from launcher.cli import inspect  # noqa: PLC0415
 
             return inspect.COMMANDS[args.command](args)
+        case "import":
+            from launcher.cli.import_ import import_  # noqa: PLC0415
+
+            return import_(args)
         case _:
             from launcher.cli import files  # noqa: PLC0415
 

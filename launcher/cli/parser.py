@@ -96,6 +96,17 @@ TEXTS = {
         ),
         "launcher config check\nlauncher config show --origin\nlauncher config schema > profile.schema.json",
     ),
+    "import": (
+        "turn a Procfile, Compose, process-compose or supervisord file into a profile",
+        (
+            "Prints the profile, or writes it with -o. What cannot be carried over is told on standard error, line by "
+            "line; --strict makes that an error. docs/import.md says what becomes of each key."
+        ),
+        (
+            "launcher import Procfile -o profiles/dev.toml\n"
+            "launcher import compose.yaml -o profiles/imported.toml && launcher config check --profile imported"
+        ),
+    ),
     "explain": ("explain an error code", "Without a code: lists them all.", "launcher explain E1004"),
     "version": ("print the version", "", ""),
     "help": ("show the help of a command", "", "launcher help start"),
@@ -163,6 +174,18 @@ def _start(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-p", "--port", metavar="N", help="a Procfile's first port (default: $PORT, else 5000)")
     parser.add_argument("-c", "--concurrency", metavar="A=2,B=1", help="how many of each (default: one)")
     parser.add_argument("-q", "--quiet", metavar="A,B", help="do not show the output of these services")
+
+
+def _import(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="the file to import")
+    parser.add_argument("-o", "--output", metavar="FILE", default="-", help="write there (default: standard output)")
+    parser.add_argument(
+        "--format",
+        metavar="FORMAT",
+        help="procfile, compose, process_compose or supervisord (default: told from name and content)",
+    )
+    parser.add_argument("--strict", action="store_true", help="what cannot be carried over is an error")
+    parser.add_argument("--force", action="store_true", help="overwrite the file named with -o")
 
 
 def _command(commands: argparse._SubParsersAction[_Parser], name: str) -> _Parser:
@@ -289,6 +312,7 @@ OWN_FLAGS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "graph": _graph,
     "config": _config,
     "explain": _explain,
+    "import": _import,
     "version": _version,
     "help": _help,
 }

@@ -33,6 +33,7 @@ PURE = (
     "launcher.profile",
     "launcher.plan",
     "launcher.exporters",
+    "launcher.importers",
     "launcher.orchestrator.lifecycle",
     "launcher.orchestrator.restart",
 )
