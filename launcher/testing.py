@@ -83,8 +83,9 @@ class FakeProber:
     def __init__(self) -> None:
         self.watched: dict[str, int] = {}
 
-    def prepare(self, run: Run, health: Health) -> Mapping[str, str]:
-        return {"NOTIFY_SOCKET": f"/fake/{run.instance}.{run.generation}"} if health.notify else {}
+    def prepare(self, run: Run, health: Health, *, user: str = "") -> Mapping[str, str]:
+        of = f"/{user}" if user else ""
+        return {"NOTIFY_SOCKET": f"/fake{of}/{run.instance}.{run.generation}"} if health.notify else {}
 
     def watch(self, watch: Watch) -> None:
         self.watched[watch.run.instance] = watch.run.generation

@@ -24,6 +24,13 @@ class SystemClock:
     wall = staticmethod(time.time)
 
 
+def chance() -> float:
+    """A number in [0, 1), for the jitter of back-offs."""
+    from random import random  # noqa: PLC0415  (1 ms, for those that fail)
+
+    return random()  # noqa: S311  (spreads restarts, and guards no secret)
+
+
 class SystemWorld:
     """The environment at start, files below `root`, and the Pythons of this machine.
 
@@ -74,17 +81,3 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
         except OSError:
             return False
     return True
-
-
-def holder_of(port: int) -> str:
-    """Who listens on a port: `pid 812 (python manage.py)`; empty where the system does not tell."""
-    import psutil  # noqa: PLC0415  (only for the error)
-
-    try:
-        for connection in psutil.net_connections(kind="tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.pid and connection.laddr[1:2] == (port,):
-                command = " ".join(psutil.Process(connection.pid).cmdline())
-                return f"pid {connection.pid} ({command[:80]})"
-    except (psutil.Error, PermissionError):
-        return ""
-    return ""

@@ -26,6 +26,8 @@ def run(args: Namespace) -> int:
         raise Usage("run what?", remedy="For example: launcher run python manage.py shell.")
     environ = _environment(args)
     sys.stdout.flush()
+    # It may be interrupted before we have come to ignore that; unlike an ignored signal, a handler isn't inherited.
+    signal.signal(signal.SIGINT, lambda *_: None)
     # In our own session, for it is the user's command: Ctrl-C reaches it directly, and we wait for what it makes of it.
     child = subprocess.Popen(shlex.join(words), shell=True, env=environ)  # noqa: S602  (as honcho: a shell finds it)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

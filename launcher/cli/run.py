@@ -5,6 +5,7 @@ The recipe of a start, read downwards. Imports stand where they are used, for `-
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import time
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 def start(args: Namespace) -> int:
     """Start what was asked for; the exit status."""
+    gc.disable()  # until the loop runs: what a start-up makes, it keeps, and looking for garbage costs it 5 ms
     from launcher.cli.target import start_target  # noqa: PLC0415
     from launcher.control.running import Lock  # noqa: PLC0415
 
@@ -32,6 +34,7 @@ def start(args: Namespace) -> int:
     if not lock.acquire(target.profile):
         from launcher.cli.join import join  # noqa: PLC0415
 
+        gc.enable()
         return join(target, args)
     from launcher.orchestrator.store import FileStore  # noqa: PLC0415
 
@@ -52,12 +55,14 @@ def start(args: Namespace) -> int:
         report = forked
 
     from launcher.engines.guard import fork_guard  # noqa: PLC0415
-    from launcher.runtime import Runtime  # noqa: PLC0415
+
+    guard = fork_guard()
+    from launcher.runtime import Runtime  # noqa: PLC0415  (20 ms, in which the guard comes into being)
 
     runtime = Runtime(
         plan,
         folder=target.folder,
-        guard=fork_guard(),
+        guard=guard,
         environ=os.environ,
         store=store,
         memory=memory,
@@ -100,9 +105,10 @@ def _run(runtime: Runtime, services: Sequence[str], *, named: bool, report: Repo
 
 def refuse_taken_ports(plan: Plan, services: Iterable[str]) -> None:
     """A number asked for by one of `services`, or by what they need, that another process holds is an error now."""
+    from launcher.engines.sockets import holder_of  # noqa: PLC0415
     from launcher.errors import PortTaken, ProblemsFound  # noqa: PLC0415
     from launcher.plan.graph import needs  # noqa: PLC0415
-    from launcher.world import holder_of, is_free  # noqa: PLC0415
+    from launcher.world import is_free  # noqa: PLC0415
 
     wanted = needs(services, [(edge.dependent, edge.dependency) for edge in plan.edges])
     problems: list[LauncherError] = []

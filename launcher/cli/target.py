@@ -13,8 +13,8 @@ from msgspec import Struct
 from launcher.cli.source import expansion, name_of, overrides, procfile_of, project_of
 from launcher.control.running import run_folder
 from launcher.errors import AmbiguousName, UnknownService
-from launcher.plan.nearest import did_you_mean
 from launcher.profile.load import Loaded, Project, choose_profile, load, load_procfile
+from launcher.profile.names import did_you_mean
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -10,16 +10,17 @@ of log files, and decides nothing.
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Container, Iterable, Mapping
 
+from launcher.observe.announced import Announced
 from launcher.observe.hub import Batch
 from launcher.observe.lines import prefixed, valid_utf8
 from launcher.observe.outlet import Outlet
 from launcher.observe.wording import started, wording
 from launcher.observe.writer import Writer
 from launcher.orchestrator.snapshot import Changed, Noted, State
+from launcher.plan.names import service_of
 
 #: The name of the launcher's own lines.
 SYSTEM = "system"
@@ -37,9 +38,8 @@ class Console:
     """Prints the lines of services and of the launcher itself.
 
     `labels` are all instances in order of definition: they set the width and the colours. `quiet` holds the services,
-    or labels, whose lines are not printed. With `announced_first` the lines of a process wait until its start has been
-    told, for it may be faster than the loop. `signals` says with what a service is stopped, where it isn't TERM.
-    `failed` hears once when standard output can't be written any more.
+    or labels, whose lines are not printed. `signals` says with what a service is stopped, where it isn't TERM. `failed`
+    hears once when standard output can't be written any more.
     """
 
     def __init__(
@@ -52,7 +52,6 @@ class Console:
         prefix: bool = True,
         quiet: Container[str] = (),
         procfile: bool = False,
-        announced_first: bool = False,
         signals: Mapping[str, str] | None = None,
         failed: Callable[[OSError], None] = lambda _: None,
         wall: Callable[[], float] = time.time,
@@ -66,24 +65,14 @@ class Console:
         self._procfile = procfile
         self._signals = signals or {}
         self._wall = wall
-        #: Of each instance the generation whose process has been announced, and when it began to start.
-        self._announced: dict[str, int] = {}
+        self._announced = Announced(self._show)
+        #: When each instance began to start.
         self._since: dict[str, float] = {}
-        self._announced_first = announced_first
-        #: Lines of runs that have not been announced, and what keeps the reader's and the loop's thread apart in it.
-        self._early: list[Batch] = []
-        self._telling = threading.Lock()
 
     def print(self, batch: Batch) -> None:
         """Print a batch of lines (a consumer of the hub)."""
-        if batch.label in self._quiet or batch.run.instance.rpartition(".")[0] in self._quiet:
-            return
-        if self._announced_first:
-            with self._telling:
-                if batch.run.generation > self._announced.get(batch.run.instance, 0):
-                    self._early.append(batch)
-                    return
-        self._put(batch.label, valid_utf8(batch.lines), batch.at)
+        if batch.label not in self._quiet and service_of(batch.run.instance) not in self._quiet:
+            self._announced(batch)
 
     def system(self, text: str) -> None:
         """Print the launcher's own words; from any thread."""
@@ -97,23 +86,11 @@ class Console:
             name = news.instance
             if news.state is State.STARTING and news.before is not State.STARTING:
                 self._since[name] = news.at
-            if news.pid is not None and self._announced.get(name) != news.generation:
-                self._announce(news)
+            if news.pid is not None:
+                self._announced.announce(name, news.generation, lambda: self.system(started(news)))
             signal, since = self._signals.get(news.service, "TERM"), self._since.get(name)
         for line in wording(news, since=since, signal=signal, procfile=self._procfile):
             self.system(line)
-
-    def _announce(self, news: Changed) -> None:
-        """Say that a process has been started, and then what it has printed meanwhile."""
-        with self._telling:
-            self._announced[news.instance] = news.generation
-            self.system(started(news))
-            early, self._early = self._early, []
-            for batch in early:
-                if batch.run.generation > self._announced.get(batch.run.instance, 0):
-                    self._early.append(batch)
-                else:
-                    self._put(batch.label, valid_utf8(batch.lines), batch.at)
 
     def hurry(self) -> None:
         """Everything is being stopped: what the terminal can't take in 2 s now stands in the log files only."""
@@ -121,10 +98,7 @@ class Console:
 
     def close(self) -> int:
         """Let the terminal take what waits, 2 s at most, and say how many lines it wasn't shown; give that number."""
-        with self._telling:
-            for batch in self._early:
-                self._put(batch.label, valid_utf8(batch.lines), batch.at)
-            self._early.clear()
+        self._announced.finish()
         settled = self._writer.flush(PATIENCE, self._outlet)
         if not settled:
             self._writer.hurry(self._outlet, 0)
@@ -136,6 +110,9 @@ class Console:
             self.system(f"{dropped} lines not shown, since the terminal did not take them: see the log files")
             self._writer.flush(LAST_WORDS, self._outlet)
         return dropped
+
+    def _show(self, batch: Batch) -> None:
+        self._put(batch.label, valid_utf8(batch.lines), batch.at)
 
     def _put(self, label: str, lines: bytes, at: float) -> None:
         if self._margin is not None:

@@ -43,6 +43,7 @@ def build_launch(plan: Plan, instance: str, generation: int, *, world: World, pr
     names = _Names(plan)
     env = _environment(plan, one, names, world=world, ours=_ours(plan, one, generation) | dict(probe_env))
     directory = _below(plan.root, names.text(service.directory, env))
+    env["PWD"] = directory  # as every shell has it; the launcher's own would be a lie
     launch = Launch(
         instance=instance,
         generation=generation,
@@ -56,6 +57,16 @@ def build_launch(plan: Plan, instance: str, generation: int, *, world: World, pr
         as_honcho=plan.procfile,
     )
     return Prepared(launch, _resolved(health_of(service), names, env))
+
+
+def user_of(plan: Plan, instance: str, generation: int, *, world: World) -> str:
+    """Tell whom an instance runs as, which its prober must know before a start is built; raises as `build_launch`."""
+    one = plan.instances[instance]
+    template = plan.services[one.service].user
+    if "$" not in template:
+        return template
+    names = _Names(plan)
+    return names.text(template, _environment(plan, one, names, world=world, ours=_ours(plan, one, generation)))
 
 
 def environment_of(plan: Plan, world: World) -> dict[str, str]:

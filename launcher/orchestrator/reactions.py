@@ -193,6 +193,8 @@ def _judge(stage: Stage, life: Life, *, well: bool, text: str) -> None:
             life.restarts += 1
             stage.fire(life, Trigger.RETRY, Reason(text=f"{text}; starts again in {delay:.2g} s"), after=delay)
         case restart.Break(cooldown, first, failures):
+            if stage.hangs_on(life):
+                cooldown = None  # its start-up is rolled back, and nothing of that is started again
             trial = "no trial start" if cooldown is None else f"one trial start in {cooldown:g} s"
             circuit = f"circuit open after {failures} failures within {rule.window:g} s, {trial}"
             stage.fire(life, Trigger.BREAK, Reason(text=f"{text}; {circuit}"), after=cooldown)
