@@ -29,6 +29,6 @@ def test_the_example_runs_under_both(beside: Beside):
         running = beside.start(who, "start", "-q", "clock", "-p", str(port)).until(f"http://127.0.0.1:{port}/")
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:
             assert answer.read() == b"Good morning from web.1\n"
-        ended.append(running.until('"GET / HTTP/1.1" 200').until("clock.1 started").send(signal.SIGINT).end())
+        ended.append(running.until('"GET / HTTP/1.1" 200 -\n').until("clock.1 started").send(signal.SIGINT).end())
     same(ended[1], ended[0])
     assert ended[0].status == 130
