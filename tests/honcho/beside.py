@@ -46,9 +46,10 @@ class Ended:
 class Started:
     """One of them at work."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], errors: Path) -> None:
         self.process = process
         self.output = b""
+        self._errors = errors
 
     def until(self, text: str) -> Started:
         """Read on until this was printed."""
@@ -78,10 +79,8 @@ class Started:
         deadline = time.monotonic() + PATIENCE
         while self._read(deadline - time.monotonic()):
             pass
-        assert self.process.stderr is not None
-        error = self.process.stderr.read()
         status = self.process.wait(max(0.1, deadline - time.monotonic()))
-        return Ended(self.output.decode("utf-8", "replace"), error.decode("utf-8", "replace"), status)
+        return Ended(self.output.decode("utf-8", "replace"), self._errors.read_text("utf-8", "replace"), status)
 
     def close(self) -> None:
         """End it, if it has not ended."""
@@ -90,9 +89,9 @@ class Started:
             try:
                 self.process.wait(10)
             except subprocess.TimeoutExpired:
-                self.process.kill()
+                os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()
-        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+        for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
                 pipe.close()
 
@@ -131,16 +130,18 @@ class Beside:
 
     def start(self, who: str, *words: str) -> Started:
         """Start one of them with these words."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", who, *words],
-            cwd=self.folders[who],
-            env=self.environ,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        self._started.append(Started(process))
+        errors = self.folders[who].parent / f"errors-{len(self._started)}"
+        with errors.open("wb") as descriptor:
+            process = subprocess.Popen(
+                [sys.executable, "-m", who, *words],
+                cwd=self.folders[who],
+                env=self.environ,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=descriptor,
+                start_new_session=True,
+            )
+        self._started.append(Started(process, errors))
         return self._started[-1]
 
     def both(self, *words: str) -> tuple[Started, Started]:
