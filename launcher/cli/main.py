@@ -73,6 +73,10 @@ def _run(words: list[str]) -> int:
             from launcher.cli import control  # noqa: PLC0415
 
             return control.COMMANDS[args.command](args)
+        case "export":
+            from launcher.cli import export  # noqa: PLC0415
+
+            return export.export(args)
         case "plan" | "graph" | "explain" | "version":
             from launcher.cli import inspect  # noqa: PLC0415
 
