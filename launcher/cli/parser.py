@@ -86,8 +86,8 @@ TEXTS = {
         "write the plan as the files of another tool",
         (
             "FORMAT: procfile, supervisord, systemd, compose, runit, upstart, or one that is installed besides. "
-            "Without a LOCATION: to standard output. What the target cannot hold is told on standard error. With a Procfile as "
-            "the source, and without --launcher, honcho's own exporters and templates are used."
+            "Without a LOCATION: to standard output. What the target cannot hold is told on standard error. With a "
+            "Procfile as the source, and without --launcher, honcho's own exporters and templates are used."
         ),
         (
             "launcher export supervisord --profile prod | head\nlauncher export systemd deploy/ --profile prod\n"

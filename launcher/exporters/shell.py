@@ -49,12 +49,12 @@ def line(start: Start) -> str:
     if exported:
         steps.append("export " + " ".join(f"{one.name}={word(one.value)}" for one in exported))
     others = [word((f"{one.name}=", *one.value)) for one in given if one not in exported]
-    steps.append(_program(start, others, alone=not steps))
+    steps.append(_program(start, others))
     text = "; ".join(steps)
     return f"{_NEWLINE}; {text}" if '"$_nl"' in text else text
 
 
-def _program(start: Start, others: list[str], *, alone: bool) -> str:
+def _program(start: Start, others: list[str]) -> str:
     before = ["exec", "env", *others] if others else ["exec"]
     if start.command:
         if not others and not _BREAKS.search(start.command):
@@ -66,7 +66,7 @@ def _program(start: Start, others: list[str], *, alone: bool) -> str:
         raise NotExportable(f"{name!r} is no program that a shell could start", remedy="Write ./ before it.")
     if "=" in name:  # env, and a shell at the start of a line, would take it for a variable
         words = ["/bin/sh", "-c", "'exec \"$@\"'", "sh", *words]
-    return " ".join(words if alone and not others else [*before, *words])
+    return " ".join([*before, *words])
 
 
 def word(value: Value | str, *, directory: bool = False) -> str:

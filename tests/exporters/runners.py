@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,9 @@ def records_of(argv: list[str], names: Collection[str], *, root: Path, records: 
         if manager.poll() is None:
             manager.send_signal(signal.SIGTERM)
         manager.wait(PATIENCE)
+        # foreman tells its own children only: what a shell between them has started stays.
+        with suppress(ProcessLookupError):
+            os.killpg(manager.pid, signal.SIGKILL)
     missing = [name for name in names if not (records / f"{name}.json").exists()]
     assert not missing, f"{missing} wrote no record: {log.read_text(errors='replace')[-3000:]}"
     return {name: read(records, name) for name in names}

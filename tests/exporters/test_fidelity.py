@@ -62,7 +62,9 @@ def test_supervisord(root: Path, wanted: dict[str, object]) -> None:
     """The real supervisord, with the file as its whole configuration."""
     (file,) = Supervisord().render(plan_of(root), Options()).files
     place = root / file.name
-    place.write_text(stamped(file, "launcher export"), encoding="utf-8")
+    # It stops the programs of one group at once, and groups one a second.
+    group = f"[group:all]\nprograms={','.join(NAMES)}\n"
+    place.write_text(stamped(file, "launcher export") + group, encoding="utf-8")
     records = root.parent / "supervisord"
     command = [str(BIN / "supervisord"), "-n", "-c", str(place), "-j", str(root / "pid"), "-l", str(root / "log")]
     found = records_of([*command, "-q", str(root)], NAMES, root=root, records=records)
