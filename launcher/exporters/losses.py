@@ -32,6 +32,8 @@ class Feature(StrEnum):
     UNHEALTHY = "restart or stop of an unhealthy service"
     READY_TIMEOUT = "ready_timeout"
     POLICY = "restart policy"
+    STAYS_DOWN = "service that stays down after its end"
+    WAIT = "restart delay"
     DELAY = "growing restart delay"
     CIRCUIT = "restart limit"
     COOLDOWN = "trial start after the restart limit"
@@ -132,9 +134,12 @@ def _health(service: Service) -> Iterator[Feature]:
 def _restart(service: Service) -> Iterator[Feature]:
     rule, default = service.restart, Restart()
     if rule.policy is Policy.NO:
+        yield Feature.STAYS_DOWN
         return
     yield Feature.POLICY
-    if (rule.delay, rule.factor, rule.max_delay) != (default.delay, default.factor, default.max_delay):
+    if rule.delay != default.delay:
+        yield Feature.WAIT
+    if rule.factor != 1 and (rule.factor, rule.max_delay) != (default.factor, default.max_delay):
         yield Feature.DELAY
     if (rule.burst, rule.window) != (default.burst, default.window):
         yield Feature.CIRCUIT

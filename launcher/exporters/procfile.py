@@ -19,7 +19,7 @@ TARGET = "a Procfile"
 #: The one that gets requests from outside, and the one that runs before the others.
 WEB, RELEASE = "web", "release"
 
-_KEPT = frozenset({Feature.ENV_FILE})
+_KEPT = frozenset({Feature.ENV_FILE, Feature.STAYS_DOWN})
 
 
 class Procfile:

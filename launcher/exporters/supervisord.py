@@ -28,6 +28,7 @@ _STEP = 100
 _KEPT = frozenset(
     {
         Feature.POLICY,
+        Feature.STAYS_DOWN,
         Feature.SIGNAL,
         Feature.GRACE,
         Feature.CODES,
