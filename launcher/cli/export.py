@@ -26,6 +26,7 @@ def export(args: Namespace) -> int:
     from launcher.cli.target import target_of  # noqa: PLC0415
 
     chosen = exporter(args.format)
+    _refuse_flags(args)
     target = target_of(args, ())
     options = _options(args, target)
     rendered = chosen.render(_plan(target), options)
@@ -76,6 +77,29 @@ def _command(args: Namespace, target: Target) -> str:
     if not target.loaded.profile.procfile:
         words += ["--profile", target.profile]
     return shlex.join(words)
+
+
+#: Flags that some formats have a use for; those of the last kind belong to honcho's way with a Procfile.
+_FLAGS = {
+    "log": ("supervisord", "runit", "upstart"),
+    "shell": ("runit", "upstart"),
+    "port": (),
+    "concurrency": (),
+    "template_dir": (),
+}
+
+
+def _refuse_flags(args: Namespace) -> None:
+    """A flag without effect is a mistake to hear of."""
+    from launcher.errors import Usage  # noqa: PLC0415
+
+    for name, formats in _FLAGS.items():
+        if getattr(args, name) is not None and args.format not in formats:
+            flag = f"--{name.replace('_', '-')}"
+            remedy = (
+                f"It is for {', '.join(formats)}." if formats else "It is for a Procfile exported as honcho does it."
+            )
+            raise Usage(f"{flag} has no effect on {args.format} here", remedy=remedy)
 
 
 def _warn(rendered: Rendered, *, strict: bool) -> None:

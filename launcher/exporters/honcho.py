@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections import Counter
 from typing import Any
 
 from msgspec import Struct
@@ -15,16 +16,14 @@ from msgspec import Struct
 from launcher.errors import ExporterUnavailable, LauncherError, NotExportable, ProblemsFound
 from launcher.exporters.base import File, Options, Rendered
 from launcher.exporters.losses import Feature, lost
-from launcher.exporters.names import target_names
 from launcher.exporters.programs import Program, here, programs
-from launcher.exporters.shell import line
+from launcher.exporters.shell import line, passes
 from launcher.exporters.variables import literal
 from launcher.plan.model import Plan
 
 _KEPT = frozenset({Feature.POLICY, Feature.REPLICAS, Feature.USER})
 #: An envdir is read up to the first line's end, without blanks there; an empty file unsets the variable.
 _SIMPLE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*[^\x00-\x20\x7f-\x9f\u2028\u2029]")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class _Process(Struct, frozen=True):
@@ -43,7 +42,6 @@ class _Honcho:
     def render(self, plan: Plan, options: Options) -> Rendered:
         """The files that honcho's templates make of the plan."""
         found, notes = programs(plan, options, here(plan, options, self.target, bind=True))
-        names, changed = target_names(plan)
         problems: list[LauncherError] = []
         files: list[File] = []
         users = {literal(program.user) for program in found if program.user}
@@ -54,12 +52,12 @@ class _Honcho:
             "app_root": self.quoted(shlex.quote(plan.root)),
             "log": options.log or f"/var/log/{options.app}",
             "shell": options.shell,
-            "user": next(iter(users), "") or options.user or options.app,
+            "user": next(iter(users), "") or options.app,
         }
         processes = []
         for program in found:
             try:
-                processes.append(self.process(program, names[program.instance.name]))
+                processes.append(self.process(program))
             except NotExportable as error:
                 where = f"services.{program.instance.service}"
                 problems.append(NotExportable(f"{where}: {error.sentence}", remedy=error.remedy))
@@ -73,12 +71,18 @@ class _Honcho:
             files.append(
                 File(name=file.name, content=text, executable=file.executable, private=secret, mark_at=int(first))
             )
-        return Rendered(files=tuple(files), losses=lost(plan, self.target, kept=_KEPT), notes=(*changed, *notes))
+        twice = [name for name, count in Counter(file.name for file in files).items() if count > 1]
+        if twice:
+            raise NotExportable(
+                f"{self.target} would have two files {', '.join(twice)}",
+                remedy="Rename the service whose name ends like the number of an instance.",
+            )
+        return Rendered(files=tuple(files), losses=lost(plan, self.target, kept=_KEPT), notes=tuple(notes))
 
-    def process(self, program: Program, name: str) -> _Process:
+    def process(self, program: Program) -> _Process:
         """One instance, with its whole start in the command where the target's own means fall short."""
         env = {one.name: literal(one.value) or "" for one in program.variables if not one.withheld}
-        simple = {key: value for key, value in env.items() if _NAME.fullmatch(key) and _SIMPLE.fullmatch(value)}
+        simple = {key: value for key, value in env.items() if passes(key) and _SIMPLE.fullmatch(value)}
         known = {one.name for one in program.variables if literal(one.value) is not None and not one.withheld}
         kept = {"HONCHO_PROCESS_NAME": program.instance.name} | {
             key: value for key, value in simple.items() if key in known
@@ -92,7 +96,7 @@ class _Honcho:
                 variables=tuple(one for one in program.variables if one.name not in kept),
             )
         )
-        return _Process(name, self.quoted(f"/bin/sh -c {shlex.quote(text)}"), kept)
+        return _Process(program.instance.name, self.quoted(f"/bin/sh -c {shlex.quote(text)}"), kept)
 
     def quoted(self, text: str) -> str:
         """A text for where the template puts it."""

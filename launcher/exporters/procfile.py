@@ -52,7 +52,7 @@ class Procfile:
         content = "".join(f"{one}\n" for one in lines)
         return Rendered(
             files=(File(name="Procfile", content=content, private=secret),),
-            losses=lost(plan, TARGET, kept=_KEPT),
+            losses=lost(plan, TARGET, kept=_KEPT | {Feature.ON_EXIT} if plan.procfile else _KEPT),
             notes=tuple(notes),
         )
 

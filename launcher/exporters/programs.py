@@ -101,7 +101,7 @@ def _program(plan: Plan, one: Instance, options: Options, place: Place) -> Progr
         command = environment.command(service.command)
     else:
         argv = _served(one, service, environment, place)
-    _refuse_secrets(one, [command, *(literal(text) or "" for text in argv)], options)
+    _refuse_secrets(one, {"command": [command, *(literal(text) or "" for text in argv)], **_checks(service)}, options)
     return Program(
         instance=one,
         service=service,
@@ -109,7 +109,7 @@ def _program(plan: Plan, one: Instance, options: Options, place: Place) -> Progr
         command=command,
         directory=_below(place.root, environment.text(service.directory, "directory")),
         variables=tuple(environment.variables),
-        user=environment.text(service.user, "user"),
+        user=environment.text(service.user, "user") or ((options.user,) if options.user else ()),
         environment=environment,
     )
 
@@ -137,10 +137,21 @@ def _below(root: str, path: Value) -> Value:
     return (join(root, text),)
 
 
-def _refuse_secrets(one: Instance, texts: list[str], options: Options) -> None:
-    for text in texts:
-        if not options.with_secrets and mask_urls(text) != text:
-            raise SecretExported(f"services.{one.service}.command holds a password: {mask_urls(text)}")
+def _checks(service: Service) -> dict[str, list[str]]:
+    """The texts of a service, besides its command, that a target runs or asks."""
+    health = service.health
+    asked = [] if health is None else [health.http or "", *health.headers.values()]
+    if health is not None and health.exec is not None:
+        asked += [health.exec] if isinstance(health.exec, str) else health.exec
+    return {"health": asked, "stop.command": [service.stop.command]}
+
+
+def _refuse_secrets(one: Instance, texts: dict[str, list[str]], options: Options) -> None:
+    """A password in a command is in a log or a list of processes sooner or later; an export does not spread it."""
+    for key, found in texts.items():
+        for text in found:
+            if not options.with_secrets and mask_urls(text) != text:
+                raise SecretExported(f"services.{one.service}.{key} holds a password: {mask_urls(text)}")
 
 
 def _withheld(found: list[Program], target: str) -> list[Caution]:

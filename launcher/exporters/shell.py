@@ -27,6 +27,11 @@ _OF_THE_SHELL = frozenset(
 _NEWLINE = "_nl=$(printf '\\nx') _nl=${_nl%x}"
 
 
+def passes(name: str) -> bool:
+    """Whether a variable comes through a shell as it went in: one with a name of another form is dropped by some."""
+    return bool(_IDENTIFIER.fullmatch(name)) and name not in _OF_THE_SHELL
+
+
 class Start(Struct, frozen=True, kw_only=True):
     """What a shell has to do: go somewhere, set variables, become the program."""
 
@@ -45,7 +50,7 @@ def line(start: Start) -> str:
     if start.directory:
         steps.append(f"cd {word(start.directory, directory=True)} || exit")
     given = [one for one in start.variables if not one.withheld]
-    exported = [one for one in given if _IDENTIFIER.fullmatch(one.name) and one.name not in _OF_THE_SHELL]
+    exported = [one for one in given if passes(one.name)]
     if exported:
         steps.append("export " + " ".join(f"{one.name}={word(one.value)}" for one in exported))
     others = [word((f"{one.name}=", *one.value)) for one in given if one not in exported]

@@ -16,7 +16,7 @@ from launcher.exporters.base import File, Options, Rendered
 from launcher.exporters.losses import Feature, lost
 from launcher.exporters.names import target_names
 from launcher.exporters.programs import Program, here, programs
-from launcher.exporters.shell import line
+from launcher.exporters.shell import line, passes
 from launcher.exporters.variables import Variable, literal
 from launcher.plan.model import Plan
 from launcher.profile.model import Policy
@@ -41,7 +41,6 @@ _RESTARTS = {Policy.NO: "false", None: "false", Policy.ON_FAILURE: "unexpected",
 _COMMENT = re.compile(r"(?<=\s)(?=[;#])")
 _HERE = re.compile(r"%(?=\()")
 _SIMPLE_VALUE = re.compile(r"[^\x00-\x1f\x7f-\x9f\"\u2028\u2029]*")
-_SIMPLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SIMPLE_PATH = re.compile(r"[^\x00-\x20\x7f-\x9f%;#'\"\u2028\u2029]+")
 
 
@@ -57,7 +56,7 @@ class Supervisord:
         problems: list[LauncherError] = []
         for program in found:
             try:
-                sections.append(_section(plan, program, names[program.instance.name]))
+                sections.append(_section(plan, program, names[program.instance.name], options))
             except NotExportable as error:
                 where = f"services.{program.instance.service}"
                 problems.append(NotExportable(f"{where}: {error.sentence}", remedy=error.remedy))
@@ -71,7 +70,7 @@ class Supervisord:
         )
 
 
-def _section(plan: Plan, program: Program, name: str) -> str:
+def _section(plan: Plan, program: Program, name: str, options: Options) -> str:
     service = program.service
     own = [one for one in program.variables if _is_simple(one)]
     rest = tuple(one for one in program.variables if one not in own)
@@ -95,6 +94,7 @@ def _section(plan: Plan, program: Program, name: str) -> str:
         "stopasgroup": "true",
         "killasgroup": "true",
         "redirect_stderr": "true",
+        "stdout_logfile": _doubled(f"{options.log}/{name}.log") if options.log else "",
     }
     return "".join([f"[program:{name}]\n", *(f"{key}={value}\n" for key, value in keys.items() if value)])
 
@@ -134,7 +134,7 @@ def _is_simple(one: Variable) -> bool:
     return (
         value is not None
         and not one.withheld
-        and bool(_SIMPLE_NAME.fullmatch(one.name) and _SIMPLE_VALUE.fullmatch(value))
+        and bool(passes(one.name) and _SIMPLE_VALUE.fullmatch(value))
         and value.strip("'\"") == value
         and not _COMMENT.search(value)
         and not _HERE.search(value)

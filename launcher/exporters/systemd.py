@@ -16,7 +16,7 @@ from launcher.exporters.base import File, Loss, Options, Rendered
 from launcher.exporters.losses import Feature, lost
 from launcher.exporters.names import target_names, word_of
 from launcher.exporters.programs import Program, here, programs
-from launcher.exporters.shell import line
+from launcher.exporters.shell import line, passes
 from launcher.exporters.variables import literal
 from launcher.plan.model import Edge, Plan
 from launcher.profile.model import Condition, OnLoss, Policy, Restart, Service
@@ -36,7 +36,6 @@ _KEPT = frozenset(
 _RESTARTS = {Policy.NO: "no", None: "no", Policy.ON_FAILURE: "on-failure", Policy.ALWAYS: "always"}
 _PLAIN = re.compile(r"[A-Za-z0-9_@+=:,./-]+")
 _PROGRAM = re.compile(r"/[A-Za-z0-9_+./-]+")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PATH = re.compile(r"/(?:[^\x00-\x1f\x7f]*[^\x00-\x20\x7f\\])?")
 _CONTROL = re.compile(r"[\x01-\x1f\x7f]")
 
@@ -176,7 +175,7 @@ def _type(service: Service) -> str:
 def _start(plan: Plan, program: Program) -> _Lines:
     directory = literal(program.directory) or ""
     known = all(literal(one.value) is not None and not one.withheld for one in program.variables)
-    named = all(_NAME.fullmatch(one.name) for one in program.variables)
+    named = all(passes(one.name) for one in program.variables)
     argv = [literal(word) for word in program.argv]
     # A `~` alone, or a `-` at the beginning, would mean something else; neither is possible below the root.
     if not (known and named and _PATH.fullmatch(directory)) or None in argv or (plan.env_files and program.variables):

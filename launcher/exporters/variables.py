@@ -14,7 +14,10 @@ from launcher.errors import NotExportable
 from launcher.plan.model import Instance, Plan
 from launcher.plan.resolve import look_up
 from launcher.profile.interpolate import Dotted, Part, expand, parse
-from launcher.profile.secrets import is_secret, mask_urls
+from launcher.profile.secrets import is_secret, secret_values
+
+#: Stands for what is not known, where a text is looked at as a whole.
+_GAP = "\0"
 
 
 class Outside(Struct, frozen=True):
@@ -89,8 +92,7 @@ class Environment:
 
     def _variable(self, name: str, template: str) -> Variable:
         value = self.text(template, f"env.{name}")
-        known = "".join(piece for piece in value if isinstance(piece, str))
-        secret = bool(known) and (is_secret(name, self._secrets) or mask_urls(known) != known)
+        secret = _is_secret(name, value, self._secrets)
         if secret and self._with_secrets:
             self.holds_secrets = True
         return Variable(name=name, value=value, withheld=secret and not self._with_secrets)
@@ -119,6 +121,14 @@ class Environment:
         if default is not None:
             return self._joined(default)
         raise NotExportable(f"{self._where}: variable {name} is empty: {message}")
+
+
+def _is_secret(name: str, value: Value, secrets: Iterable[str]) -> bool:
+    """Whether what is known of the value must not be exported: `redis://user:${PASSWORD}@host` tells nothing."""
+    if not any(isinstance(piece, str) for piece in value):
+        return False
+    text = mapped(value, str, lambda _outside: _GAP)
+    return is_secret(name, secrets) or any(one.rpartition(":")[2] != _GAP for one in secret_values({"": text}))
 
 
 class _Undecided(Exception):

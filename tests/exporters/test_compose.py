@@ -75,14 +75,14 @@ def test_no_path_of_this_machine(tmp_path: Path) -> None:
 
 def test_secret_is_asked_of_the_environment(tmp_path: Path) -> None:
     """The value stays where it is; without it, Compose refuses."""
-    plan = plan_from(
-        tmp_path, {"a": {"command": "a", "env": {"DB_PASSWORD": "pa$$ss", "DB": "x://u:${DB_PASSWORD}@h"}}}
-    )
+    tables = {"a": {"command": "a", "env": {"DB": "x://u:${DB_PASSWORD}@h"}}}
+    plan = plan_from(tmp_path, tables, env={"DB_PASSWORD": "pa$$ss"})
     rendered = Compose().render(plan, Options(app="shop"))
     assert "pa$" not in rendered.files[0].content
     assert "DB_PASSWORD is secret" in str(rendered.notes[0])
     with pytest.raises(Unset, match="DB_PASSWORD"):
         services_of(plan)
+    assert services_of(plan, DB_PASSWORD="x")["a"]["environment"] == {"DB_PASSWORD": "x", "DB": "x://u:x@h"}
     baked = Compose().render(plan, Options(app="shop", with_secrets=True)).files[0]
     assert baked.mode == 0o600
     assert load(baked.content, {})["services"]["a"]["environment"] == {"DB_PASSWORD": "pa$ss", "DB": "x://u:pa$ss@h"}
