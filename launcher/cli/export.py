@@ -76,6 +76,11 @@ def _command(args: Namespace, target: Target) -> str:
     words = ["launcher", "export", args.format]
     if not target.loaded.profile.procfile:
         words += ["--profile", target.profile]
+    for flag in ("app", "user", "log", "shell"):
+        if getattr(args, flag) is not None:
+            words += [f"--{flag}", getattr(args, flag)]
+    if args.with_secrets:
+        words.append("--with-secrets")
     return shlex.join(words)
 
 
