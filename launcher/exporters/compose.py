@@ -23,8 +23,8 @@ FILE = "compose.yaml"
 
 _KEPT = frozenset(
     {
-        Feature.GATES, Feature.OPTIONAL, Feature.LOSS_RESTART, Feature.HTTP, Feature.TCP, Feature.EXEC, Feature.POLICY,
-        Feature.STAYS_DOWN,
+        Feature.GATES, Feature.OPTIONAL, Feature.LOSS_RESTART, Feature.HTTP, Feature.TCP, Feature.EXEC,
+        Feature.ADDRESSES, Feature.POLICY, Feature.STAYS_DOWN,
         Feature.CIRCUIT, Feature.SIGNAL, Feature.GRACE, Feature.REPLICAS, Feature.USER, Feature.LIMITS,
         Feature.ENV_FILE,
     }

@@ -21,7 +21,7 @@ from launcher.exporters.shell import line, passes
 from launcher.exporters.variables import literal
 from launcher.plan.model import Plan
 
-_KEPT = frozenset({Feature.POLICY, Feature.REPLICAS, Feature.USER})
+_KEPT = frozenset({Feature.ADDRESSES, Feature.POLICY, Feature.REPLICAS, Feature.USER})
 #: An envdir is read up to the first line's end, without blanks there; an empty file unsets the variable.
 _SIMPLE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*[^\x00-\x20\x7f-\x9f\u2028\u2029]")
 

@@ -24,6 +24,7 @@ class Feature(StrEnum):
     OPTIONAL = "optional dependency"
     LOSS_STOP = "stop of a service whose dependency is lost"
     LOSS_RESTART = "restart of a service whose dependency is lost"
+    ADDRESSES = "address of another service, where the host runs each process type apart"
     HTTP = "http probe"
     TCP = "tcp probe"
     EXEC = "exec probe"
@@ -84,24 +85,26 @@ def wanted(plan: Plan, name: str) -> Iterator[Feature]:
     yield from _health(service)
     yield from _restart(service)
     default = Stop()
-    if service.stop.signal != default.signal:
-        yield Feature.SIGNAL
-    if service.stop.grace != default.grace:
-        yield Feature.GRACE
-    if service.stop.command:
-        yield Feature.STOP_COMMAND
-    if service.success_exit_codes != [0]:
-        yield Feature.CODES
-    if service.replicas > 1:
-        yield Feature.REPLICAS
-    if service.critical:
-        yield Feature.CRITICAL
-    if service.user:
-        yield Feature.USER
-    if service.limits.open_files or service.limits.memory:
-        yield Feature.LIMITS
-    if service.socket:
-        yield Feature.SOCKET
+    asked = {
+        Feature.ADDRESSES: _speaks_to_others(plan, name),
+        Feature.SIGNAL: service.stop.signal != default.signal,
+        Feature.GRACE: service.stop.grace != default.grace,
+        Feature.STOP_COMMAND: service.stop.command,
+        Feature.CODES: service.success_exit_codes != [0],
+        Feature.REPLICAS: service.replicas > 1,
+        Feature.CRITICAL: service.critical,
+        Feature.USER: service.user,
+        Feature.LIMITS: service.limits.open_files or service.limits.memory,
+        Feature.SOCKET: service.socket,
+    }
+    yield from (feature for feature, is_asked in asked.items() if is_asked)
+
+
+def _speaks_to_others(plan: Plan, name: str) -> bool:
+    service = plan.services[name]
+    command = service.command or ""
+    texts = [*plan.env.values(), *service.env.values(), *([command] if isinstance(command, str) else command)]
+    return any(f"${{services.{other}." in text for text in texts for other in plan.ports if other != name)
 
 
 def _edges(plan: Plan, name: str) -> Iterator[Feature]:

@@ -27,6 +27,7 @@ _STEP = 100
 
 _KEPT = frozenset(
     {
+        Feature.ADDRESSES,
         Feature.POLICY,
         Feature.STAYS_DOWN,
         Feature.SIGNAL,

@@ -28,7 +28,7 @@ _READY = 60.0
 _KEPT = frozenset(
     {
         Feature.GATES, Feature.EXITED, Feature.OPTIONAL, Feature.LOSS_STOP, Feature.NOTIFY, Feature.READY_TIMEOUT,
-        Feature.POLICY, Feature.STAYS_DOWN,
+        Feature.ADDRESSES, Feature.POLICY, Feature.STAYS_DOWN,
         Feature.WAIT, Feature.CIRCUIT, Feature.SIGNAL, Feature.GRACE, Feature.STOP_COMMAND,
         Feature.CODES, Feature.REPLICAS, Feature.USER, Feature.LIMITS, Feature.SOCKET, Feature.ENV_FILE,
     }

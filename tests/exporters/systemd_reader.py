@@ -1,7 +1,7 @@
 """Unit files as systemd reads them: by our own reading of systemd.syntax(7), and by systemd itself.
 
-`words`, `substituted` are written from the manual, so that a record can be made where no systemd runs. `Manager` asks
-the real parser: `systemd --test` loads units, prints what it understood and starts nothing.
+`words`, `substituted` are written from the manual, so that a record can be made where no systemd runs. `SystemdItself`
+asks the real parser: `systemd --test` loads units, prints what it understood and starts nothing.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def substituted(word: str) -> str:
     return word.replace("$$", "$")
 
 
-class Manager:
+class SystemdItself:
     """systemd's own parser, over a folder of units."""
 
     def __init__(self, folder: Path, target: str) -> None:

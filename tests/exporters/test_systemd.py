@@ -14,7 +14,7 @@ from launcher.exporters.systemd import Systemd
 from launcher.plan.model import Plan
 from tests.exporters.corpus import CORPUS, make_folders, plan_from, plan_of
 from tests.exporters.runners import comparable, run_once
-from tests.exporters.systemd_reader import Manager, is_there, keys, substituted, unspecified, words
+from tests.exporters.systemd_reader import SystemdItself, is_there, keys, substituted, unspecified, words
 
 needs_systemd = pytest.mark.skipif(not is_there(), reason="no systemd here (Debian: systemd)")
 OPTIONS = Options(app="awkward")
@@ -71,7 +71,7 @@ def test_systemd_reads_the_same(tmp_path: Path) -> None:
     """The real parser gets the words, the variables and the folder that our reading gets."""
     plan = plan_of(tmp_path)
     units = units_of(plan)
-    manager = Manager(written(plan, tmp_path / "units"), "awkward.target")
+    manager = SystemdItself(written(plan, tmp_path / "units"), "awkward.target")
     for name, unit in units.items():
         if not name.endswith(".service"):
             continue
