@@ -6,11 +6,11 @@ Shared by all exporters; what differs between targets (which Python, which addre
 from __future__ import annotations
 
 from collections.abc import Callable
-from posixpath import join, normpath
+from posixpath import join
 
 from msgspec import Struct
 
-from launcher.errors import Caution, LauncherError, ProblemsFound, SecretExported, SuppliedOutside
+from launcher.errors import Caution, LauncherError, NotExportable, ProblemsFound, SecretExported, SuppliedOutside
 from launcher.exporters.base import Options
 from launcher.exporters.shell import Start
 from launcher.exporters.variables import Environment, Value, Variable, literal
@@ -119,13 +119,26 @@ def _served(one: Instance, service: Service, environment: Environment, place: Pl
     words: list[Value] = [(text,) for text in (*place.host(service), service.app or "")]
     for path in service.pythonpath:
         folder = environment.text(path, "pythonpath")
-        up = "../" * normpath(service.directory).count("/") + "../" if normpath(service.directory) != "." else ""
+        text = literal(folder) or ""
+        up = "" if place.root or text.startswith("/") else _up(one, environment.text(service.directory, "directory"))
         words += [("--pythonpath",), _below(place.root, folder) if place.root else (up, *folder)]
     words += [("--drain",), (f"{service.stop.drain:g}",)]
     if address := place.bind(one):
         port = place.port(one) or ()
         words += [("--bind",), (f"{address.rpartition(':')[0]}:", *port)]
     return tuple(words)
+
+
+def _up(one: Instance, directory: Value) -> str:
+    """The way from a service's folder to the project's, where nobody knows where that lies."""
+    text = literal(directory)
+    if text is None or text.startswith("/") or ".." in text.split("/"):
+        raise NotExportable(
+            f"services.{one.service}.pythonpath: from its directory {text or 'known only to the target'} no way leads "
+            "back to the project",
+            remedy="Give the service a directory within the project.",
+        )
+    return "../" * len([part for part in text.split("/") if part not in ("", ".")])
 
 
 def _below(root: str, path: Value) -> Value:

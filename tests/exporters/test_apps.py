@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from launcher.errors import ProblemsFound
 from launcher.exporters.base import Options
 from launcher.exporters.compose import Compose
 from launcher.exporters.procfile import Procfile
@@ -105,3 +106,26 @@ def test_systemd(plan, port: int, tmp_path: Path) -> None:
     options = [word for word in argv[3:] if word]
     with serving_ready("page:app", directory=tmp_path / "site", env=env, options=options) as server:
         assert server.ask("/").text == "hello you"
+
+
+@pytest.mark.parametrize(
+    ("directory", "path", "wanted"),
+    [
+        (".", "lib", "--pythonpath lib "),
+        ("a/b", "lib", "--pythonpath ../../lib "),
+        ("./a/", "/lib", "--pythonpath /lib "),
+    ],
+)
+def test_module_path_is_told_from_the_folder(tmp_path: Path, directory: str, path: str, wanted: str) -> None:
+    """A Procfile doesn't know where the project lies."""
+    table = {"app": "page:app", "directory": directory, "pythonpath": [path]}
+    (file,) = Procfile().render(plan_from(tmp_path, {"web": table}), OPTIONS).files
+    assert wanted in file.content
+
+
+@pytest.mark.parametrize("directory", ["/srv", "../other", "${WHERE}"])
+def test_module_path_without_a_way_is_refused(tmp_path: Path, directory: str) -> None:
+    """From a folder outside of the project, nobody can tell."""
+    table = {"app": "page:app", "directory": directory, "pythonpath": ["lib"]}
+    with pytest.raises(ProblemsFound, match=r"services\.web\.pythonpath"):
+        Procfile().render(plan_from(tmp_path, {"web": table}), OPTIONS)

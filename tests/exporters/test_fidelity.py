@@ -58,14 +58,18 @@ def test_procfile(root: Path, wanted: dict[str, object], runner: str) -> None:
     assert differences(found, wanted) == {}
 
 
-def test_supervisord(root: Path, wanted: dict[str, object]) -> None:
-    """The real supervisord, with the file as its whole configuration."""
+@pytest.mark.parametrize("way", ["whole", "included"])
+def test_supervisord(root: Path, wanted: dict[str, object], way: str) -> None:
+    """The real supervisord, with the file as its whole configuration, or as a part (where `%(here)s` is replaced)."""
     (file,) = Supervisord().render(plan_of(root), Options()).files
     place = root / file.name
     # It stops the programs of one group at once, and groups one a second.
     group = f"[group:all]\nprograms={','.join(NAMES)}\n"
     place.write_text(stamped(file, "launcher export") + group, encoding="utf-8")
-    records = root.parent / "supervisord"
+    if way == "included":
+        part, place = place, root / "main.conf"
+        place.write_text(f"[supervisord]\n[include]\nfiles={part}\n")
+    records = root.parent / f"supervisord-{way}"
     command = [str(BIN / "supervisord"), "-n", "-c", str(place), "-j", str(root / "pid"), "-l", str(root / "log")]
     found = records_of([*command, "-q", str(root)], NAMES, root=root, records=records)
     assert differences(found, wanted) == {}
