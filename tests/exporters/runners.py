@@ -48,13 +48,20 @@ def records_of(argv: list[str], names: Collection[str], *, root: Path, records: 
     finally:
         if manager.poll() is None:
             manager.send_signal(signal.SIGTERM)
+            wait_until(lambda: has_ended(manager.pid), timeout=PATIENCE)
+            # foreman tells its own children only: what a shell between them has started stays. The manager isn't
+            # reaped yet, so the group is still its own.
+            with suppress(ProcessLookupError):
+                os.killpg(manager.pid, signal.SIGKILL)
         manager.wait(PATIENCE)
-        # foreman tells its own children only: what a shell between them has started stays.
-        with suppress(ProcessLookupError):
-            os.killpg(manager.pid, signal.SIGKILL)
     missing = [name for name in names if not (records / f"{name}.json").exists()]
     assert not missing, f"{missing} wrote no record: {log.read_text(errors='replace')[-3000:]}"
     return {name: read(records, name) for name in names}
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a child has ended; it is left to be reaped."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
 
 
 def read(records: Path, name: str) -> dict[str, Any]:
