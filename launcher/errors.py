@@ -210,6 +210,33 @@ class InterpreterMissing(ProfileError):
     general_remedy = "Make the environment (`python3 -m venv .venv`), or correct `python`, relative to the project."
 
 
+class ProcfileError(ProfileError):
+    """What honcho refuses too, with its exit status."""
+
+    status = 1
+
+
+class ProcfileMissing(ProcfileError):
+    code = 1021
+    title = "no such Procfile"
+    cause = "The Procfile named by -f, or by PROCFILE in the environment or an env file, is no file."
+    general_remedy = "Correct the name: it is relative to the folder of -d, else to where you are."
+
+
+class UnknownProcess(ProcfileError):
+    code = 1022
+    title = "no such process in the Procfile"
+    cause = "A process named on the command line is not in the Procfile."
+    general_remedy = "Use one of the names that `launcher check` lists."
+
+
+class BadPort(ProcfileError):
+    code = 1023
+    title = "PORT is no port"
+    cause = "PORT in an env file, the flag --port, or PORT in the environment is not a number."
+    general_remedy = "Give the first port as a number, for example 5000."
+
+
 # 2xxx: the plan and its services -------------------------------------------------------------------------------
 
 

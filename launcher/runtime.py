@@ -6,15 +6,15 @@ the plan is made, and `run` returns when nothing is left that can run.
 
 from __future__ import annotations
 
+import gc
 import os
-import random
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from queue import SimpleQueue
 
 from msgspec import Struct
 
-from launcher.control.server import Server
+from launcher.control.standby import Standby
 from launcher.engines.guard import Guard
 from launcher.engines.local import LocalEngine
 from launcher.engines.reader import Reader
@@ -25,12 +25,13 @@ from launcher.observe.tail import Tail
 from launcher.observe.writer import Writer
 from launcher.orchestrator.events import Event, Outcome, StartAsked
 from launcher.orchestrator.loop import Loop
+from launcher.orchestrator.protocols import Prober
 from launcher.orchestrator.state import Memory
 from launcher.orchestrator.store import FileStore
 from launcher.plan.model import Plan
-from launcher.probes.scheduler import Scheduler
+from launcher.probes.lazy import LazyProber
 from launcher.profile.model import EngineName
-from launcher.world import SystemClock, SystemWorld
+from launcher.world import SystemClock, SystemWorld, chance
 
 #: How long the log files may take to swallow what is left at the end, in seconds.
 LAST_FLUSH = 2.0
@@ -44,6 +45,8 @@ class Show(Struct, frozen=True, kw_only=True):
     #: Services whose lines are not shown.
     quiet: frozenset[str] = frozenset()
     descriptor: int = 1
+    #: Who sets the width and the colours; empty: all instances.
+    labels: tuple[str, ...] = ()
 
 
 class Runtime:
@@ -68,7 +71,7 @@ class Runtime:
         self.tail = Tail()
         self.console = Console(
             self._writer,
-            labels=labels.values(),
+            labels=show.labels or labels.values(),
             descriptor=show.descriptor,
             colour=show.colour,
             prefix=show.prefix,
@@ -86,24 +89,30 @@ class Runtime:
         hub.follow(self._logs)
         hub.follow(self.tail)
         engine = LocalEngine(reader=self._reader, guard=guard)
-        self._prober = Scheduler(post=inbox.put, clock=clock, children=engine.children, taps=hub, folder=folder)
+
+        def make_scheduler() -> Prober:
+            from launcher.probes.scheduler import Scheduler  # noqa: PLC0415  (4 ms, where something is checked)
+
+            return Scheduler(post=inbox.put, clock=clock, children=engine.children, taps=hub, folder=folder)
+
+        self._prober = LazyProber(make_scheduler)
         self.loop = Loop(
             plan,
             inbox=inbox,
             engines={EngineName.LOCAL: engine},
             prober=self._prober,
             clock=clock,
-            world=SystemWorld(Path(plan.root), environ),
+            world=SystemWorld(Path(plan.root), environ, procfile=plan.procfile),
             store=store,
-            chance=random.random,
+            chance=chance,
             pid=os.getpid(),
             memory=memory,
         )
         self._engine = engine
         self._guard = guard
-        self._server = Server(folder, post=inbox.put, follow=hub.follow)
+        self._control = Standby(folder, post=inbox.put, follow=hub.follow, when_readable=self._reader.when_readable)
         self.loop.subscribe(self.console)
-        self.loop.subscribe(self._server)
+        self.loop.subscribe(self._control)
         self._hub = hub
 
     def run(
@@ -120,10 +129,13 @@ class Runtime:
         ended. `named`: the user named these services.
         """
         restore_signals = self._reader.forward_signals(self.loop.post)
-        self._server.open()
+        self._control.open()
         self.loop.open(self._hub)
         self.loop.post(StartAsked(services=tuple(services), by="asked for", named=named, reply=settled))
         accepted()
+        # What was made until here stays to the end: no collection need look at it again.
+        gc.freeze()
+        gc.enable()
         try:
             return self.loop.run()
         finally:
@@ -131,10 +143,10 @@ class Runtime:
             restore_signals()
 
     def _close(self) -> None:
-        self._server.close()
         self._prober.close()
         self._engine.close()
         self._reader.close()
+        self._control.close()  # after the reader: its last batches are for followers too
         self.console.close()
         self._writer.close(LAST_FLUSH)
         self._guard.dismiss()

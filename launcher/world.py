@@ -24,11 +24,22 @@ class SystemClock:
     wall = staticmethod(time.time)
 
 
-class SystemWorld:
-    """The environment at start, files below `root`, and the Pythons of this machine."""
+def chance() -> float:
+    """A number in [0, 1), for the jitter of back-offs."""
+    from random import random  # noqa: PLC0415  (1 ms, for those that fail)
 
-    def __init__(self, root: Path, environ: Mapping[str, str]) -> None:
+    return random()  # noqa: S311  (spreads restarts, and guards no secret)
+
+
+class SystemWorld:
+    """The environment at start, files below `root`, and the Pythons of this machine.
+
+    `procfile`: env files are in honcho's dialect, and may be missing.
+    """
+
+    def __init__(self, root: Path, environ: Mapping[str, str], *, procfile: bool = False) -> None:
         self._root = root
+        self._procfile = procfile
         # What another manager meant for the launcher itself is nothing for its services.
         self._environ = {name: value for name, value in environ.items() if name not in NOT_INHERITED}
 
@@ -36,9 +47,13 @@ class SystemWorld:
         return self._environ
 
     def env_file(self, path: str) -> Mapping[str, str]:
+        file = self._root / path
+        if self._procfile:
+            from launcher.profile.envfile import read_env_files  # noqa: PLC0415  (only a Procfile has these)
+
+            return read_env_files([file])
         from dotenv import dotenv_values  # noqa: PLC0415  (25 ms, for those who use it)
 
-        file = self._root / path
         if not file.is_file():
             raise EnvFileMissing(f"env_file {path} is not there", remedy=f"Create {file}.")
         try:
@@ -66,17 +81,3 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
         except OSError:
             return False
     return True
-
-
-def holder_of(port: int) -> str:
-    """Who listens on a port: `pid 812 (python manage.py)`; empty where the system does not tell."""
-    import psutil  # noqa: PLC0415  (only for the error)
-
-    try:
-        for connection in psutil.net_connections(kind="tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.pid and connection.laddr[1:2] == (port,):
-                command = " ".join(psutil.Process(connection.pid).cmdline())
-                return f"pid {connection.pid} ({command[:80]})"
-    except (psutil.Error, PermissionError):
-        return ""
-    return ""

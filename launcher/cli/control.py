@@ -9,12 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from launcher.cli.target import project_of
+from launcher.cli.source import named_profile, project_of
 from launcher.control import wire
 from launcher.control.client import Client
 from launcher.control.running import choose, holder
 from launcher.errors import NothingRunning, UnknownService
-from launcher.plan.nearest import did_you_mean
+from launcher.plan.names import service_of
+from launcher.profile.names import did_you_mean
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -41,18 +42,12 @@ def wait(args: Namespace) -> int:
 
 def status(args: Namespace) -> int:
     """Show every service."""
+    from msgspec.structs import replace  # noqa: PLC0415
+
     snapshot = _snapshot(_folder(args))
     if args.words:
         views = tuple(view for name in args.words for view in _views(snapshot, name))
-        snapshot = type(snapshot)(
-            version=snapshot.version,
-            profile=snapshot.profile,
-            root=snapshot.root,
-            pid=snapshot.pid,
-            since=snapshot.since,
-            at=snapshot.at,
-            instances=views,
-        )
+        snapshot = replace(snapshot, instances=views)
     if args.json:
         from msgspec import json  # noqa: PLC0415
 
@@ -87,7 +82,7 @@ def logs(args: Namespace) -> int:
     wanted = {name: path for name, path in paths.items() if not args.words or _is_meant(name, args.words)}
     for word in args.words:
         if not any(_is_meant(name, [word]) for name in paths):
-            raise UnknownService(f'no log of "{word}"{did_you_mean(word, [name.rpartition(".")[0] for name in paths])}')
+            raise UnknownService(f'no log of "{word}"{did_you_mean(word, [service_of(name) for name in paths])}')
     labels = {name: _label(name, paths) for name in wanted}
     width = max(map(len, labels.values()), default=0)
     for line in merge({labels[name]: path for name, path in wanted.items()}, args.lines):
@@ -149,15 +144,16 @@ def _folder(args: Namespace, *, running: bool = True) -> Path:
         if running and holder(folder) is None:
             raise NothingRunning(f"nothing is running in {folder}")
         return folder
-    root = project_of(args).root
+    project = project_of(args)
+    root, named = project.root, named_profile(args, project)
     try:
-        return choose(root, args.profile).folder
+        return choose(root, named).folder
     except NothingRunning:
         if running:
             raise
         kept = [path.parent for path in (root / ".launcher").glob("*/state.json")]
-        if args.profile:
-            kept = [folder for folder in kept if folder.name == args.profile]
+        if named:
+            kept = [folder for folder in kept if folder.name == named]
         if not kept:
             raise
         return max(kept, key=lambda folder: (folder / "state.json").stat().st_mtime)
@@ -177,12 +173,12 @@ def _views(snapshot: Snapshot, name: str) -> list[InstanceView]:
 
 
 def _is_meant(instance: str, words: list[str]) -> bool:
-    return instance in words or instance.rpartition(".")[0] in words
+    return instance in words or service_of(instance) in words
 
 
 def _label(instance: str, paths: dict[str, Path]) -> str:
-    service = instance.rpartition(".")[0]
-    alone = sum(name.rpartition(".")[0] == service for name in paths) == 1
+    service = service_of(instance)
+    alone = sum(service_of(name) == service for name in paths) == 1
     return service if alone else instance
 
 

@@ -76,7 +76,7 @@ def _command(args: Namespace, target: Target) -> str:
     words = ["launcher", "export", args.format]
     if not target.loaded.profile.procfile:
         words += ["--profile", target.profile]
-    for flag in ("app", "user", "log", "shell"):
+    for flag in ("procfile", "port", "concurrency", "app", "user", "log", "shell"):
         if getattr(args, flag) is not None:
             words += [f"--{flag}", getattr(args, flag)]
     if args.with_secrets:
@@ -88,8 +88,6 @@ def _command(args: Namespace, target: Target) -> str:
 _FLAGS = {
     "log": ("supervisord", "runit", "upstart"),
     "shell": ("runit", "upstart"),
-    "port": (),
-    "concurrency": (),
     "template_dir": (),
 }
 

@@ -14,10 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from launcher.errors import (
     ExporterUnavailable,
-    LauncherError,
     LocationUnusable,
     ProcfileSyntax,
-    ProfileUnreadable,
     UnknownFormat,
     Usage,
 )
@@ -30,36 +28,31 @@ GROUP = "honcho_exporters"
 
 
 def is_for_honcho(args: Namespace) -> bool:
-    """Whether the source is a Procfile, the format one of honcho's, and nothing asks for our own way."""
-    ours = args.launcher or args.check or args.strict or args.plain or args.force or args.with_secrets
-    if ours or args.profile is not None or args.location is None:
-        return False
-    if getattr(args, "procfile", None) is None:
-        from launcher.cli.target import project_of  # noqa: PLC0415
+    """Whether the source is a Procfile, there is a location, and nothing asks for our own way."""
+    from launcher.cli.source import procfile_of, project_of  # noqa: PLC0415
 
-        try:
-            project = project_of(args)
-        except LauncherError:
-            return True  # honcho says what is missing
-        if project.profiles or project.procfile is None:
-            return False
-    return True
+    ours = args.launcher or args.check or args.strict or args.plain or args.force or args.with_secrets
+    return not ours and args.location is not None and procfile_of(args, project_of(args)) is not None
 
 
 def export_procfile(args: Namespace) -> int:
     """Write the files, and say so on standard error."""
-    root = Path(getattr(args, "app_root", None) or args.directory or ".")
+    from launcher.cli.source import env_files, procfile_of, project_of  # noqa: PLC0415
+    from launcher.profile.envfile import read_env_files  # noqa: PLC0415
+
+    project = project_of(args)
+    procfile = procfile_of(args, project) or project.root / "Procfile"
     exporter = _exporter(args.format, args.template_dir)
-    env = _env(root, getattr(args, "env", None) or ".env")
+    env = read_env_files(env_files(args, project))
     app = args.app or Path.cwd().name
     context = {
         "app": app,
-        "app_root": str(root.absolute()),
+        "app_root": str(Path(args.directory or ".", args.app_root or "").absolute()),
         "log": args.log or f"/var/log/{app}",
         "shell": args.shell or "/bin/sh",
         "user": args.user or app,
     }
-    processes = _processes(args, root, env)
+    processes = _processes(args, procfile, env)
     location = Path(args.location)
     for file in _rendered(exporter, processes, context):
         place = location / file.name
@@ -77,7 +70,7 @@ def export_procfile(args: Namespace) -> int:
 def _exporter(name: str, templates: str | None) -> Any:
     from importlib.metadata import entry_points  # noqa: PLC0415
 
-    from launcher.plan.nearest import did_you_mean  # noqa: PLC0415
+    from launcher.profile.names import did_you_mean  # noqa: PLC0415
 
     points = {point.name: point for point in entry_points(group=GROUP)}
     if name not in points:
@@ -104,42 +97,20 @@ def _rendered(exporter: Any, processes: list[Any], context: dict[str, str]) -> I
         raise ExporterUnavailable(f"the template does not work: {error}", remedy="Mend the template.") from None
 
 
-def _processes(args: Namespace, root: Path, env: Mapping[str, str]) -> list[Any]:
+def _processes(args: Namespace, procfile: Path, env: Mapping[str, str]) -> list[Any]:
     from honcho.environ import expand_processes, parse_procfile  # type: ignore[import-untyped]  # noqa: PLC0415
 
-    named = getattr(args, "procfile", None) or env.get("PROCFILE") or os.environ.get("PROCFILE") or "Procfile"
-    path = root / named
+    from launcher.cli.source import concurrency_of  # noqa: PLC0415
+    from launcher.profile.files import read_text  # noqa: PLC0415
+
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise ProfileUnreadable("Procfile does not exist or is not a file", where=str(path)) from None
-    try:
-        found = parse_procfile(text).processes
+        found = parse_procfile(read_text(procfile, str(procfile))).processes
     except AssertionError as error:
-        raise ProcfileSyntax(str(error), where=str(path)) from None
+        raise ProcfileSyntax(str(error), where=str(procfile)) from None
     port = args.port or env.get("PORT") or os.environ.get("PORT") or "5000"
     if not port.isdecimal():
         raise Usage(f"invalid value for port: '{port}'")
-    return list(expand_processes(found, concurrency=_concurrency(args.concurrency), env=dict(env), port=int(port)))
-
-
-def _concurrency(text: str | None) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for item in (text or "").split(","):
-        name, _, number = item.partition("=")
-        if item and not number.isdecimal():
-            raise Usage(f'-c takes NAME=NUMBER, not "{item}"')
-        if item:
-            found[name] = int(number)
-    return found
-
-
-def _env(root: Path, names: str) -> dict[str, str]:
-    from honcho.environ import parse  # noqa: PLC0415
-
-    texts = [path.read_text(encoding="utf-8") for name in names.split(",") if (path := root / name.strip()).is_file()]
-    env: dict[str, str] = parse("\n".join(texts))
-    return env
+    return list(expand_processes(found, concurrency=concurrency_of(args), env=dict(env), port=int(port)))
 
 
 def _say(text: str) -> None:

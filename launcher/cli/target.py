@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from launcher.cli.source import expansion, name_of, overrides, procfile_of, project_of
 from launcher.control.running import run_folder
 from launcher.errors import AmbiguousName, UnknownService
-from launcher.plan.nearest import did_you_mean
-from launcher.profile.load import Loaded, Project, choose_profile, find_project, load, load_procfile
+from launcher.profile.load import Loaded, Project, choose_profile, load, load_procfile
+from launcher.profile.names import did_you_mean
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -52,23 +53,24 @@ class Target(Struct, frozen=True, kw_only=True):
         return build(profile, select=tuple(profile.services), recorded=recorded or {}, is_free=is_free)
 
 
-def project_of(args: Namespace) -> Project:
-    """The project of `-C DIR`, or of the working directory."""
-    return find_project(Path(args.directory or "."))
-
-
 def target_of(args: Namespace, words: Sequence[str] = ()) -> Target:
-    """Load the profile meant. `words`: a first one that names a profile and no service is the profile."""
+    """Load what is meant. `words`: a first one that names a profile and no service is the profile."""
     project = project_of(args)
+    procfile = procfile_of(args, project)
     named, rest = args.profile, list(words)
-    if named is None and rest and rest[0] in project.profiles:
+    if procfile is None and named is None and rest and rest[0] in project.profiles:
         fallback = choose_profile(project, None, os.environ)
         if fallback in project.profiles and rest[0] in _load(project, fallback, args).profile.services:
             raise AmbiguousName(f"{rest[0]} is a profile and a service of {fallback}")
         named = rest.pop(0)
-    is_procfile = named is None and not project.profiles and project.procfile is not None
-    name = "Procfile" if is_procfile else choose_profile(project, named, os.environ)
-    loaded = _load(project, name, args)
+    if procfile is not None:
+        name = name_of(project, procfile)
+        how = expansion(args, project, rest)
+        loaded = load_procfile(project, procfile, name=name, environ=os.environ, sets=args.set or (), how=how)
+        rest = [service for service in dict.fromkeys(rest) if how.concurrency.get(service, 1)]
+    else:
+        name = choose_profile(project, named, os.environ)
+        loaded = _load(project, name, args)
     for caution in loaded.warnings:
         print(caution, file=sys.stderr)
     for service in rest:
@@ -85,6 +87,4 @@ def start_target(args: Namespace) -> Target:
 
 
 def _load(project: Project, name: str, args: Namespace) -> Loaded:
-    if name == "Procfile" and name not in project.profiles and project.procfile is not None:
-        return load_procfile(project, project.procfile, environ=os.environ, sets=args.set or ())
-    return load(project, name, environ=os.environ, sets=args.set or ())
+    return load(project, name, environ=os.environ, sets=overrides(args))

@@ -9,6 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol
 
 from launcher.control import wire
+from launcher.plan.names import service_of
 
 if TYPE_CHECKING:
     import socket
@@ -57,7 +58,7 @@ class Follower:
     def take(self, batch: Batch) -> None:
         """Called in the reader's thread with every batch of every run."""
         instance = batch.run.instance
-        if self._services and self._services.isdisjoint((instance, batch.label, instance.rpartition(".")[0])):
+        if self._services and self._services.isdisjoint((instance, batch.label, service_of(instance))):
             return
         if len(self._batches) >= BATCHES:
             self._missed += batch.lines.count(b"\n")

@@ -1,4 +1,4 @@
-"""The control socket of a running launcher: one thread turns requests into events and answers into lines.
+"""The control server of a running launcher: one thread turns requests into events and answers into lines.
 
 The loop is never waited for and never waits: requests are posted to its queue; its answers and news, and the reader's
 output, are put into queues here and a byte in a socket pair wakes the thread. A slow or dead client costs itself alone.
@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Final
 
 from launcher import __version__
 from launcher.control import wire
-from launcher.control.address import SOCKET_NAME, reachable
 from launcher.control.connection import Connection, Follower
-from launcher.errors import BadRequest, RunFolderUnusable, WaitTimeout
+from launcher.control.listening import vanish
+from launcher.errors import BadRequest, WaitTimeout
 from launcher.orchestrator.events import RestartAsked, SnapshotAsked, StartAsked, StopAsked, WaitAsked
 from launcher.orchestrator.snapshot import Changed, Noted, Snapshot, State
 
@@ -41,9 +41,9 @@ _SETTLED: Final = frozenset({State.READY, State.COMPLETED})
 
 
 class Server:
-    """Listens in one run folder; an Observer too, to tell clients of progress."""
+    """Serves who connects to `listener`, the socket in `folder`; an Observer too, to tell clients of progress."""
 
-    def __init__(self, folder: Path, *, post: Post, follow: Follow) -> None:
+    def __init__(self, folder: Path, listener: socket.socket, *, post: Post, follow: Follow) -> None:
         self._folder = folder
         self._post = post
         self._follow = follow
@@ -55,34 +55,14 @@ class Server:
         self._curious = 0
         self._closing_at: float | None = None
         self._resume_at: float | None = None
-        self._listener: socket.socket | None = None
-        self._thread = threading.Thread(target=self._serve, name="control", daemon=True)
-
-    # What other threads call -----------------------------------------------------------------------------------
-
-    def open(self) -> None:
-        """Listen. The caller holds the run folder's lock, so a socket that is there was left by a crash."""
-        fresh = f"{SOCKET_NAME}.new"
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            (self._folder / fresh).unlink(missing_ok=True)
-            with reachable(self._folder, fresh) as address:
-                listener.bind(address)
-            (self._folder / fresh).chmod(0o600)
-            listener.listen(16)
-            listener.setblocking(False)
-            # Renamed when it listens, so that nobody finds a socket that refuses.
-            (self._folder / fresh).rename(self._folder / SOCKET_NAME)
-        except OSError as problem:
-            listener.close()
-            self._let_go()
-            raise RunFolderUnusable(f"cannot listen in {self._folder}: {problem.strerror or problem}") from problem
-        self._listener = listener
+        self._listener: socket.socket | None = listener
         for end in (self._wake_in, self._wake_out):
             end.setblocking(False)
         self._selector.register(listener, selectors.EVENT_READ)
         self._selector.register(self._wake_in, selectors.EVENT_READ)
-        self._thread.start()
+        self._gone = threading.Event()
+
+    # What other threads call -----------------------------------------------------------------------------------
 
     def __call__(self, news: Changed | Noted) -> None:
         """Tell every client with a command under way; called in the loop's thread."""
@@ -92,10 +72,9 @@ class Server:
 
     def close(self, timeout: float = 1.0) -> None:
         """Send what is on its way, for `timeout` seconds at most, and vanish. Replies made before this are sent."""
-        if not self._thread.is_alive():
-            return
-        self._later(lambda: self._begin_closing(time.monotonic() + timeout))
-        self._thread.join(timeout + 1.0)
+        if not self._gone.is_set():
+            self._later(lambda: self._begin_closing(time.monotonic() + timeout))
+            self._gone.wait(timeout + 1.0)
 
     def _later(self, work: Callable[[], None]) -> None:
         """Have `work` done in the server's thread; from any thread, returns at once."""
@@ -108,7 +87,8 @@ class Server:
 
     # The thread ------------------------------------------------------------------------------------------------
 
-    def _serve(self) -> None:
+    def serve(self) -> None:
+        """Serve in the calling thread until `close`."""
         while not self._is_over():
             for key, events in self._selector.select(self._patience()):
                 if key.fileobj is self._wake_in:
@@ -125,12 +105,10 @@ class Server:
                 self._push(connection)
         for connection in list(self._connections):
             self._drop(connection)
-        self._let_go()
-
-    def _let_go(self) -> None:
         self._selector.close()
         self._wake_in.close()
         self._wake_out.close()
+        self._gone.set()
 
     def _is_over(self) -> bool:
         if self._closing_at is None:
@@ -146,11 +124,9 @@ class Server:
     def _begin_closing(self, at: float) -> None:
         self._closing_at = at
         if self._listener is not None:
-            with suppress(OSError):
-                (self._folder / SOCKET_NAME).unlink()
             if self._resume_at is None:
                 self._selector.unregister(self._listener)
-            self._listener.close()
+            vanish(self._folder, self._listener)
             self._listener = None
         self._resume_at = None
         for connection in self._connections:

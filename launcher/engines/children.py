@@ -22,6 +22,7 @@ from launcher.engines.spawn import marked
 TAIL = 4096
 
 Done = Callable[[int | None, bytes], None]
+Cancel = Callable[[], None]
 
 
 class LocalChildren:
@@ -39,13 +40,32 @@ class LocalChildren:
         directory: str,
         timeout: float,
         done: Done,
-    ) -> None:
-        """Run argv; `done(code, last 4096 bytes of output)` is called in the reader's thread, code None at time-out."""
-        self._reader.call(partial(self._begin, argv, {**env, MARK: marked(env, self._mark)}, directory, timeout, done))
+    ) -> Cancel:
+        """Run argv; `done(code, last 4096 bytes of output)` is called in the reader's thread, code None at time-out.
 
-    def _begin(self, argv: tuple[str, ...], env: dict[str, str], directory: str, timeout: float, done: Done) -> None:
+        What is returned kills the command, from any thread, unless it has ended; `done` is then not called any more,
+        other than by an end that is just being told.
+        """
+        command = _Command(self._reader, timeout=timeout, done=done)
+        env = {**env, MARK: marked(env, self._mark)}
+        self._reader.call(partial(command.begin, argv, env, directory))
+        return partial(self._reader.call, command.cancel)
+
+
+class _Command:
+    """One command, from its being asked for; all methods are for the reader's thread."""
+
+    def __init__(self, reader: Reader, *, timeout: float, done: Done) -> None:
+        self._reader = reader
+        self._timeout = timeout
+        self._done: Done | None = done
+        self._tail = b""
+        self._pid: int
+        self._output: IO[bytes]
+
+    def begin(self, argv: tuple[str, ...], env: Mapping[str, str], directory: str) -> None:
         try:
-            pid, output = self._reader.beget(
+            self._pid, self._output = self._reader.beget(
                 lambda: subprocess.Popen(
                     argv,
                     stdin=subprocess.DEVNULL,
@@ -58,43 +78,39 @@ class LocalChildren:
                 )
             )
         except FileNotFoundError as error:
-            done(127, f"{error.filename}: no such file or directory".encode())
+            self._tell(127, f"{error.filename}: no such file or directory".encode())
         except (OSError, ValueError, subprocess.SubprocessError) as error:
-            done(126, str(error).encode())
+            self._tell(126, str(error).encode())
         else:
-            _Command(self._reader, pid, output, timeout=timeout, done=done)
+            self._reader.watch(self._pid, self._end)
+            self._reader.read(self._output.fileno(), self._took)
+            self._reader.after(self._timeout, partial(self._end, None))
 
-
-class _Command:
-    """One command under way."""
-
-    def __init__(self, reader: Reader, pid: int, output: IO[bytes], *, timeout: float, done: Done) -> None:
-        self._reader = reader
-        self._pid = pid
-        self._output = output
-        self._done: Done | None = done
-        self._tail = b""
-        reader.watch(pid, self._ended)
-        reader.read(self._output.fileno(), self._took)
-        reader.after(timeout, self._overdue)
+    def cancel(self) -> None:
+        """End it and tell nobody; of one that has ended: nothing happens, for its number may be another's by now."""
+        if self._done is not None:
+            self._done = _to_nobody
+            self._end(None)
 
     def _took(self, batch: bytes) -> bool:
         self._tail = (self._tail + batch)[-TAIL:]
         return True
 
-    def _overdue(self) -> None:
-        if self._done is not None:
-            self._finish(None)
-
-    def _ended(self, code: int | None) -> None:
-        if self._done is not None:
-            self._finish(code)
-
-    def _finish(self, code: int | None) -> None:
-        done, self._done = self._done, None
+    def _end(self, code: int | None) -> None:
+        """It has ended, or has to (None); the first of the reasons counts."""
+        if self._done is None:
+            return
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._pid, signal.SIGKILL)
         self._reader.finish(self._output.fileno())
         self._output.close()
+        self._tell(code, self._tail)
+
+    def _tell(self, code: int | None, output: bytes) -> None:
+        done, self._done = self._done, None
         if done is not None:
-            done(code, self._tail)
+            done(code, output)
+
+
+def _to_nobody(_code: int | None, _output: bytes) -> None:
+    """Its end is of no interest any more."""

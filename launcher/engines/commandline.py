@@ -1,8 +1,10 @@
-"""What a shell command line is, seen from outside: one plain command, or something only a shell can run.
+"""What a shell command line is, seen from outside: plain words, one command, or something only a shell can run.
 
-`sh -c 'exec COMMAND'` leaves no shell standing in front of the service (Debian's dash doesn't `exec` the last command
-by itself), but `exec` changes the meaning of anything but a plain list of words. So the answer errs on one side: what
-isn't certainly simple goes to the shell verbatim. Pure; knows nothing of files, PATH or processes.
+Plain words, in which a shell would find nothing to do but to cut them apart, need none: executed as they stand they
+spare a start of `sh`, 0.5 ms of a processor. Of the rest `sh -c 'exec COMMAND'` leaves no shell standing in front of
+the service (Debian's dash doesn't `exec` the last command by itself), but `exec` changes the meaning of anything but
+one command. So both answers err on one side: what isn't certainly so goes to the shell verbatim. Pure; knows nothing
+of files, PATH or processes.
 """
 
 from __future__ import annotations
@@ -23,6 +25,18 @@ _SHELL_WORDS = frozenset(
     shopt source suspend test times trap true type typeset ulimit umask unalias unlimit unset unsetopt wait whence
     """.split()  # noqa: SIM905  (a page of quotes is harder to read and to extend)
 )
+
+
+#: Blanks, and what no shell gives a meaning to anywhere in a word (but for `=` in the first).
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:,@%+= \t")
+
+
+def words_of(command: str) -> tuple[str, ...] | None:
+    """The words of a command in which a shell would find nothing to do but to cut it at its blanks; None otherwise."""
+    if not _PLAIN.issuperset(text := command.strip(" \t\n")):
+        return None
+    words = tuple(text.split())
+    return None if not words or "=" in words[0] or words[0] in _SHELL_WORDS else words
 
 
 def program_of(command: str) -> str | None:

@@ -102,7 +102,7 @@ class SignalledExits:
             ours, code = _reap(pid) if pid > 0 else (False, None)
             if ours and code is None:
                 running.add("child")
-            elif not ours and _exists(pid):
+            elif not ours and exists(pid):
                 running.add("stranger")
             else:
                 self._watched.pop(pid)(code)
@@ -118,7 +118,8 @@ def _reap(pid: int) -> tuple[bool, int | None]:
     return True, os.waitstatus_to_exitcode(status) if reaped else None
 
 
-def _exists(pid: int) -> bool:
+def exists(pid: int) -> bool:
+    """Whether there is such a process; a pid below zero is a process group."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

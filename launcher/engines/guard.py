@@ -88,16 +88,28 @@ watch <&3 3<&- &
 """
 
 
+#: So many words, of at most 31 bytes, are shorter than PIPE_BUF everywhere (512).
+_AT_ONCE = 16
+
+
 class Guard:
     """The launcher's end of the pipe. `id` is what the marks of its processes begin with."""
 
-    def __init__(self, identity: str, pipe: int) -> None:
+    def __init__(self, identity: str, pipe: int, *, birth: subprocess.Popen[bytes] | None = None) -> None:
         self.id = identity
         self._pipe = pipe
+        self._birth = birth
 
-    def watch(self, session: int, pipe: int = 0) -> None:
-        """Take in a session that must not outlive us, and the inode of the pipe that its processes write to."""
-        self._tell(f"+{session}:{pipe}\n")
+    def await_birth(self) -> None:
+        """Wait until the guard is nobody's child: to be called before the launcher becomes a sub-reaper."""
+        if self._birth is not None:
+            self._birth.wait()
+            self._birth = None
+
+    def watch(self, *sessions: tuple[int, int]) -> None:
+        """Take in sessions that must not outlive us, each with the inode of the pipe it writes to, or 0."""
+        for start in range(0, len(sessions), _AT_ONCE):
+            self._tell("".join(f"+{session}:{pipe}\n" for session, pipe in sessions[start : start + _AT_ONCE]))
 
     def forget(self, session: int, pipe: int = 0) -> None:
         """Strike out what was taken in: it is gone, and its number may become somebody else's."""
@@ -116,7 +128,10 @@ class Guard:
 
 
 def fork_guard() -> Guard:
-    """Start the guard: before the launcher becomes a sub-reaper, and after its last own fork (`--detach`)."""
+    """Start the guard, after the launcher's last own fork (`--detach`).
+
+    It takes 3 ms to come into being, in which the caller may do something else before `await_birth`.
+    """
     identity = f"{os.getpid():x}-{time.time_ns():x}"
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
@@ -136,5 +151,4 @@ def fork_guard() -> Guard:
         raise SpawnFailed(f"cannot start the guard that leaves no orphans: {error.strerror}") from error
     finally:
         os.close(reading)
-    shell.wait()
-    return Guard(identity, writing)
+    return Guard(identity, writing, birth=shell)

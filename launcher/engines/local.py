@@ -39,6 +39,8 @@ class LocalEngine:
         """Begin; nothing is adopted."""
         self._plan = plan
         self._post = post
+        if self._guard is not None:
+            self._guard.await_birth()
         self._runs = Runs(
             self._reader,
             identity=self._identity,
@@ -62,10 +64,8 @@ class LocalEngine:
         except LauncherError as error:
             self._post(SpawnRefused(launch.instance, launch.generation, error))
             return
-        if self._guard is not None:
-            self._guard.watch(running.pid, running.file[1])
         self._post(Spawned(launch.instance, launch.generation, running.pid))
-        self._reader.call(partial(self._runs.add, running))
+        self._reader.call_soon(partial(self._runs.add, running))
 
     def stop(self, run: Run, how: Stop) -> None:
         """Signal the run's group and the descendants that left it, or run its stop command instead."""

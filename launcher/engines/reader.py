@@ -41,6 +41,10 @@ _LAST_BATCHES = 16
 #: How long a look at a burst of exits may be put off by further exits.
 _BURST = 0.01
 
+#: After a birth, others are likely: for so long, in seconds, they are looked for instead of waking the thread for each.
+#: A hundred wakings would cost a start-up of a hundred services 15 ms, in which the loop waits for the interpreter.
+_NAP = 0.004
+
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -60,6 +64,8 @@ class Reader:
         self._paused = False
         self._closing = False
         self._newborn: set[int] = set()
+        #: Whether `call_soon` need wake nobody: the queue will be looked at within `_NAP`.
+        self._napping = False
         #: Held while a child is made: between its fork and its exec it can't be told from an orphan.
         self.no_births = threading.Lock()
         self._post: Post | None = None
@@ -79,12 +85,29 @@ class Reader:
     def call(self, action: Action) -> None:
         """Run `action` in the reader's thread, in the order of the calls."""
         self._actions.put(action)
-        with contextlib.suppress(ValueError):  # closed: nobody is left to act
-            self._waker.write(b"\0")  # None when the pipe is full of wakes: it is awake
+        self._wake()
+
+    def call_soon(self, action: Action) -> None:
+        """As `call`, but within a burst of them up to 4 ms later."""
+        self._actions.put(action)
+        if not self._napping:
+            self._wake()
 
     def resume(self) -> None:
         """The sink has room again: read pipes."""
         self.call(self._resume)
+
+    def when_readable(self, descriptor: int, action: Action) -> None:
+        """Run `action` once, in the reader's thread, as soon as `descriptor` is readable."""
+
+        def listen() -> None:
+            self._selector.register(descriptor, selectors.EVENT_READ, heard)
+
+        def heard() -> None:
+            self._selector.unregister(descriptor)
+            action()
+
+        self.call(listen)
 
     def beget(self, make: Callable[[], subprocess.Popen[bytes]]) -> tuple[int, IO[bytes]]:
         """Make a child that `watch` is going to reap, and nobody takes for an orphan: its number and its output."""
@@ -127,6 +150,10 @@ class Reader:
                 signal.signal(number, handler)
 
         return restore
+
+    def _wake(self) -> None:
+        with contextlib.suppress(ValueError):  # closed: nobody is left to act
+            self._waker.write(b"\0")  # None when the pipe is full of wakes: it is awake
 
     # In the reader's thread ----------------------------------------------------------------------------------------
 
@@ -222,9 +249,20 @@ class Reader:
                 self.when_quiet(_nothing)
             elif self._post is not None:
                 self._post(Signalled(number))
-        for _ in range(self._actions.qsize()):
+        self._act()
+
+    def _act(self) -> None:
+        due = self._actions.qsize()
+        for _ in range(due):
             with contextlib.suppress(Empty):
                 self._actions.get_nowait()()
+        if due and not self._napping:
+            self._napping = True
+            self.after(_NAP, self._end_nap)
+
+    def _end_nap(self) -> None:
+        self._napping = False  # from here on `call_soon` wakes; what came before is in the queue
+        self._act()
 
     def _read_round(self) -> None:
         for key, _ in self._pipes.select(0):
@@ -258,12 +296,24 @@ class Reader:
             return  # no sub-reaper, so no orphans; and macOS' Python has no waitid
         with self.no_births, contextlib.suppress(ChildProcessError):
             while dead := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-                if self.owns(dead.si_pid) or os.getsid(dead.si_pid) == os.getsid(0):
+                if self.owns(dead.si_pid):
                     return
-                os.waitpid(dead.si_pid, 0)
+                session = _session_of(dead.si_pid)
+                if session == os.getsid(0):
+                    return
+                if session is not None:
+                    os.waitpid(dead.si_pid, 0)
 
     def _close(self) -> None:
         self._closing = True
+
+
+def _session_of(pid: int) -> int | None:
+    """The session of a child; None: who made it has reaped it just now."""
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None
 
 
 def _number(selector: selectors.BaseSelector) -> int:

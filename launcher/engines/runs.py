@@ -10,12 +10,13 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Container
+from collections.abc import Callable, Container
 from functools import partial
 from itertools import count
 from typing import IO
 
 from launcher.engines import descent
+from launcher.engines.exits import exists
 from launcher.engines.guard import Guard
 from launcher.engines.reader import Reader
 from launcher.orchestrator.events import Exited, Lingered, Post
@@ -33,6 +34,7 @@ class Running:
     __slots__ = (
         "asked",
         "code",
+        "end_command",
         "file",
         "grace",
         "launch",
@@ -61,6 +63,8 @@ class Running:
         #: The exit code, once the process itself has ended.
         self.code: int | None = None
         self.asked: StopLevel | None = None
+        #: Kills the stop command, if one is under way.
+        self.end_command: Callable[[], None] = _nothing
         #: The signal that everything in this run is to get, and who outside the group has got it.
         self.number: int | None = None
         self.reached: set[int] = set()
@@ -93,12 +97,17 @@ class Runs:
         self._runs: dict[Run, Running] = {}
         #: Sessions of orphans, which the guard has been told of.
         self._strays: set[int] = set()
+        #: Sessions that the guard has yet to be told of, with the inodes of their pipes.
+        self._untold: list[tuple[int, int]] = []
         self._surveys = count()
         self._survey = -1
 
     def add(self, running: Running) -> None:
         """A process was born: read its output, await its end."""
         self._runs[running.run] = running
+        if self._guard is not None:
+            self._untold.append((running.pid, running.file[1]))
+            self._reader.when_quiet(self._tell_guard)
         self._reader.read(running.pipe.fileno(), partial(self._took, running))
         self._reader.watch(running.pid, partial(self._ended, running))
         if self._guard is not None and self._tree:
@@ -115,7 +124,7 @@ class Runs:
         if level is StopLevel.KILL:
             self._signal(running, signal.SIGKILL)
         elif how.command and running.code is None:
-            self._children.run(
+            running.end_command = self._children.run(
                 ("/bin/sh", "-c", how.command),
                 env={**running.launch.env, "LAUNCHER_PID": str(running.pid)},
                 directory=running.launch.directory,
@@ -192,10 +201,18 @@ class Runs:
                 os.kill(pid, running.number or 0)
         running.reached |= outside
 
+    def _tell_guard(self) -> None:
+        """Tell the guard of a burst of births at once: each word wakes it, on a processor that children could use."""
+        if self._guard is not None:
+            self._guard.watch(*self._untold)
+            self._untold.clear()
+
     def _finish(self, running: Running) -> None:
         self._close_pipe(running)
+        self._tell_guard()
         if self._guard is not None:
             self._guard.forget(running.pid, running.file[1])
+        running.end_command()
         del self._runs[running.run]
         self._post(Exited(running.run.instance, running.run.generation, running.code or 0))
 
@@ -219,14 +236,14 @@ class Runs:
         }
         strays = {session for session in strays if session not in mains}
         for session in strays - self._strays:
-            self._guard.watch(session)
+            self._guard.watch((session, 0))
         for session in self._strays - strays:
             self._guard.forget(session)
         self._strays = strays
 
     def _families(self) -> tuple[dict[Run, set[int]], descent.Census]:
         if not self._tree:
-            groups = [running for running in self._runs.values() if running.code is not None and _has_group(running)]
+            groups = [running for running in self._runs.values() if running.code is not None and exists(-running.pid)]
             return {running.run: {-running.pid} for running in groups}, {}
         try:
             os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -267,15 +284,9 @@ class Runs:
         return known.run if known is not None else None
 
 
-def _has_group(running: Running) -> bool:
-    try:
-        os.killpg(running.pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
 def _ignore(_code: int | None, _output: bytes) -> None:
     """A stop command that fails is answered by the grace timer."""
+
+
+def _nothing() -> None:
+    """There is no stop command."""

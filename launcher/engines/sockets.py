@@ -17,6 +17,8 @@ from launcher.errors import EngineCannot, SocketUnavailable
 from launcher.orchestrator.protocols import HeldSocket
 
 BACKLOG = 1024
+#: How much of a command that has our port an error shows.
+_SHOWN = 80
 
 
 class HeldSockets:
@@ -80,20 +82,20 @@ def _reason(wanted: HeldSocket, error: OSError) -> str:
     import errno  # noqa: PLC0415  (only when it went wrong)
 
     if error.errno == errno.EADDRINUSE:
-        holder = _holder_of(wanted.port)
+        holder = holder_of(wanted.port)
         return f"port {wanted.port} is taken" + (f" by {holder}" if holder else "")
     return f"cannot listen on {wanted.host}:{wanted.port}: {error.strerror or error}"
 
 
-def _holder_of(port: int) -> str:
-    """`pid 812 (python manage.py)`; empty when the system doesn't tell us."""
+def holder_of(port: int) -> str:
+    """Who listens on a port: `pid 812 (python manage.py)`; empty where the system doesn't tell us."""
     import psutil  # noqa: PLC0415  (heavy, and needed only to put a name to a conflict)
 
     try:
         for connection in psutil.net_connections(kind="tcp"):
-            address = connection.laddr
-            if connection.status == psutil.CONN_LISTEN and address and address.port == port and connection.pid:
-                return f"pid {connection.pid} ({' '.join(psutil.Process(connection.pid).cmdline())})"
+            if connection.status == psutil.CONN_LISTEN and connection.pid and connection.laddr[1:2] == (port,):
+                command = " ".join(psutil.Process(connection.pid).cmdline())
+                return f"pid {connection.pid} ({command[:_SHOWN]})"
     except (psutil.Error, OSError):
         return ""
     return ""

@@ -1,8 +1,9 @@
 """Turn a `Launch` into a process, or into the sentence that says why it can't be one.
 
-What can be told beforehand is looked up (folder, program, user), so that a service that could never run is refused and
-doesn't appear as a shell that exits with 127. honcho's Popen makes the process: no `preexec_fn`, so that CPython uses
-vfork (0.9 ms a process here; fork takes the longer the more memory we have).
+A program is executed at once, and looked for only when that failed, to say why. Where a shell must stand before it, it
+is looked for beforehand, so that a service that could never run is refused and doesn't appear as a shell that exits
+with 127. honcho's Popen makes the process: no `preexec_fn`, so that CPython uses vfork (0.4 ms a process here; fork
+takes the longer the more memory we have).
 
 Knows the operating system's rules; nothing of runs, generations or what happens later.
 """
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from honcho.process import Popen  # type: ignore[import-untyped]  # honcho has no types
 
-from launcher.engines.commandline import program_of
+from launcher.engines.commandline import program_of, words_of
 from launcher.engines.descent import MARK
 from launcher.engines.sockets import variables
 from launcher.errors import CommandNotFound, FolderMissing, LauncherError, NotExecutable, SpawnFailed
@@ -31,34 +32,48 @@ if TYPE_CHECKING:
 #: Where a shell looks when the environment has no PATH (dash and bash agree).
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
-
 
 def spawn(launch: Launch, *, mark: str, held: socket.socket | None, label: str) -> subprocess.Popen[bytes]:
     """Start the process, its output in one pipe, a session of its own; raises what makes it impossible."""
     what = f'cannot start "{label}"'
-    if not os.path.isdir(launch.directory):  # noqa: PTH112  (pathlib costs 1 MB that nothing else here needs)
-        raise FolderMissing(f"{what}: no such directory: {launch.directory}")
+    before = _before(launch)
+    words = None if before else launch.argv or words_of(launch.shell)
     program = launch.argv[0] if launch.argv else program_of(launch.shell)
-    file = None if program is None else _find(program, launch, what)
-    argv = _argv(launch, what, simple=program is not None)
-    try:
+
+    def make(argv: tuple[str, ...], executable: str | None = None) -> subprocess.Popen[bytes]:
         child: subprocess.Popen[bytes] = Popen(
             argv,
             shell=False,
-            # The file found, so that subprocess doesn't go through the PATH again, by its own rules.
-            executable=file if argv == [*launch.argv] else argv[0],
-            stdin=subprocess.DEVNULL if held is None else held.fileno(),
+            executable=executable,
+            stdin=held.fileno() if held is not None else None if launch.as_honcho else subprocess.DEVNULL,
             env={**launch.env, **variables(launch.sockets), MARK: marked(launch.env, mark)},
             cwd=launch.directory,
             bufsize=0,
             **_identity(launch.user, what),
         )
+        return child
+
+    try:
+        if words:
+            try:
+                # Without a PATH subprocess would look in other folders than a shell does.
+                return make(words, None if "PATH" in launch.env else _find(program, launch, what))
+            except OSError as error:
+                # A script without a first line `#!` is run by the shell itself.
+                if launch.argv or not (launch.as_honcho or error.errno == errno.ENOEXEC):
+                    raise
+        try:
+            _find(program, launch, what)
+        except (CommandNotFound, NotExecutable):
+            if not launch.as_honcho:
+                raise
+            program = None  # the shell says so itself
+        return make(_shell_words(launch, before, simple=program is not None))
     except OSError as error:
+        _find(program, launch, what)
         raise _refusal(error, program or "/bin/sh", what) from error
     except (ValueError, subprocess.SubprocessError) as error:
         raise SpawnFailed(f"{what}: {error}") from error
-    return child
 
 
 def marked(env: Mapping[str, str], mark: str) -> str:
@@ -66,38 +81,27 @@ def marked(env: Mapping[str, str], mark: str) -> str:
     return f"{env.get(MARK, '')} {mark}".strip()
 
 
-def _argv(launch: Launch, what: str, *, simple: bool) -> list[str]:
-    """The words to execute. Limits and a held socket need a shell to begin with, which the program then replaces."""
-    before = _limiting(launch.limits, what)
-    if launch.sockets:
-        before += ["exec 3<&0 </dev/null", "export LISTEN_PID=$$"]
-    if not launch.argv:
-        command = f"exec {launch.shell.strip()}" if simple else launch.shell
-        return ["/bin/sh", "-c", "\n".join([*before, command])]
-    if not before:
-        return list(launch.argv)
-    return ["/bin/sh", "-c", "\n".join([*before, 'exec "$@"']), "sh", *launch.argv]
+def _before(launch: Launch) -> list[str]:
+    """What only a shell can do before the program replaces it: limits, and a held socket at its descriptor."""
+    handing_over = ["exec 3<&0 </dev/null", "export LISTEN_PID=$$"] if launch.sockets else []
+    return _limiting(launch.limits) + handing_over
 
 
-def _limiting(limits: Limits, what: str) -> list[str]:
+def _shell_words(launch: Launch, before: list[str], *, simple: bool) -> tuple[str, ...]:
+    """A shell that does what comes before, and then becomes the program or runs the command."""
+    if launch.argv:
+        return ("/bin/sh", "-c", "\n".join([*before, 'exec "$@"']), "sh", *launch.argv)
+    command = f"exec {launch.shell.strip()}" if simple else launch.shell
+    return ("/bin/sh", "-c", "\n".join([*before, command]))
+
+
+def _limiting(limits: Limits) -> list[str]:
     lines = []
     if limits.open_files is not None:
         lines.append(f"ulimit -n {limits.open_files} || exit 126")
     if limits.memory is not None:
-        lines.append(f"ulimit -d {max(1, size(limits.memory, what) // 1024)} || exit 126")
+        lines.append(f"ulimit -d {max(1, limits.memory // 1024)} || exit 126")
     return lines
-
-
-def size(text: str | int, what: str) -> int:
-    """Bytes from a number or "512MB", "2GiB", "64k" (units are powers of 1024, as Compose has them)."""
-    if isinstance(text, int):
-        return text
-    number = text.strip().upper().removesuffix("B").removesuffix("I")
-    unit = number[-1:] if number[-1:].isalpha() else ""
-    try:
-        return int(float(number.removesuffix(unit)) * _UNITS[unit])
-    except (KeyError, ValueError):
-        raise SpawnFailed(f"{what}: not a size: {text}") from None
 
 
 def _identity(user: str, what: str) -> dict[str, Any]:
@@ -121,8 +125,15 @@ def _identity(user: str, what: str) -> dict[str, Any]:
     }
 
 
-def _find(program: str, launch: Launch, what: str) -> str:
-    """The program's file by the service's own PATH and folder; refused if there is none or nobody may execute it."""
+def _find(program: str | None, launch: Launch, what: str) -> str | None:
+    """The program's file by the service's own PATH and folder; refused if there is none or nobody may execute it.
+
+    None: the shell will find what it runs; its folder alone can be missing.
+    """
+    if not os.path.isdir(launch.directory):  # noqa: PTH112  (pathlib costs 1 MB that nothing else here needs)
+        raise FolderMissing(f"{what}: no such directory: {launch.directory}")
+    if program is None:
+        return None
     path = launch.env.get("PATH", _PATH)
     if "/" in program:
         file = os.path.join(launch.directory, program)  # noqa: PTH118  (as above)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from launcher.errors import UnknownFormat
 from launcher.exporters.base import Exporter
-from launcher.plan.nearest import did_you_mean
+from launcher.profile.names import did_you_mean
 
 GROUP = "launcher.exporters"
 

@@ -13,12 +13,14 @@ import os
 import time
 from collections.abc import Callable, Container, Iterable, Mapping
 
+from launcher.observe.announced import Announced
 from launcher.observe.hub import Batch
 from launcher.observe.lines import prefixed, valid_utf8
 from launcher.observe.outlet import Outlet
 from launcher.observe.wording import started, wording
 from launcher.observe.writer import Writer
 from launcher.orchestrator.snapshot import Changed, Noted, State
+from launcher.plan.names import service_of
 
 #: The name of the launcher's own lines.
 SYSTEM = "system"
@@ -63,14 +65,14 @@ class Console:
         self._procfile = procfile
         self._signals = signals or {}
         self._wall = wall
-        #: Of each instance the generation whose process has been announced, and when it began to start.
-        self._announced: dict[str, int] = {}
+        self._announced = Announced(self._show)
+        #: When each instance began to start.
         self._since: dict[str, float] = {}
 
     def print(self, batch: Batch) -> None:
         """Print a batch of lines (a consumer of the hub)."""
-        if batch.label not in self._quiet and batch.run.instance.rpartition(".")[0] not in self._quiet:
-            self._put(batch.label, valid_utf8(batch.lines), batch.at)
+        if batch.label not in self._quiet and service_of(batch.run.instance) not in self._quiet:
+            self._announced(batch)
 
     def system(self, text: str) -> None:
         """Print the launcher's own words; from any thread."""
@@ -84,9 +86,8 @@ class Console:
             name = news.instance
             if news.state is State.STARTING and news.before is not State.STARTING:
                 self._since[name] = news.at
-            if news.pid is not None and self._announced.get(name) != news.generation:
-                self._announced[name] = news.generation
-                self.system(started(news))
+            if news.pid is not None:
+                self._announced.announce(name, news.generation, lambda: self.system(started(news)))
             signal, since = self._signals.get(news.service, "TERM"), self._since.get(name)
         for line in wording(news, since=since, signal=signal, procfile=self._procfile):
             self.system(line)
@@ -97,6 +98,7 @@ class Console:
 
     def close(self) -> int:
         """Let the terminal take what waits, 2 s at most, and say how many lines it wasn't shown; give that number."""
+        self._announced.finish()
         settled = self._writer.flush(PATIENCE, self._outlet)
         if not settled:
             self._writer.hurry(self._outlet, 0)
@@ -108,6 +110,9 @@ class Console:
             self.system(f"{dropped} lines not shown, since the terminal did not take them: see the log files")
             self._writer.flush(LAST_WORDS, self._outlet)
         return dropped
+
+    def _show(self, batch: Batch) -> None:
+        self._put(batch.label, valid_utf8(batch.lines), batch.at)
 
     def _put(self, label: str, lines: bytes, at: float) -> None:
         if self._margin is not None:

@@ -9,7 +9,7 @@ from launcher.orchestrator.life import Life
 from launcher.orchestrator.snapshot import Snapshot
 from launcher.plan.graph import closure
 from launcher.plan.model import Edge, Plan
-from launcher.plan.nearest import did_you_mean
+from launcher.profile.names import did_you_mean
 
 
 class Board:

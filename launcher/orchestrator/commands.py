@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from launcher.errors import CommandRefused
 from launcher.orchestrator import gates
 from launcher.orchestrator.errands import Down, StartUp, Wait
-from launcher.orchestrator.events import RestartAsked, StartAsked, StopAsked, WaitAsked
+from launcher.orchestrator.events import RestartAsked, StartAsked, StopAsked, TimerKind, WaitAsked
 from launcher.orchestrator.life import Life, Wish
-from launcher.orchestrator.lifecycle import RUNS, Phase, Trigger, move
+from launcher.orchestrator.lifecycle import RUNS, STOPS, Phase, Trigger, move
 from launcher.orchestrator.restart import Tally
 from launcher.orchestrator.rollback import StepKind
 from launcher.orchestrator.snapshot import Reason
@@ -22,6 +22,9 @@ from launcher.profile.model import OnLoss
 
 #: What a start leaves alone in a dependency: it runs, or is on its way.
 _UNDER_WAY = RUNS | {Phase.WAITING, Phase.BACKOFF}
+
+#: How many names a line tells.
+_NAMED = 8
 
 
 def obey(stage: Stage, command: StartAsked | StopAsked | RestartAsked | WaitAsked) -> None:
@@ -43,17 +46,19 @@ def obey(stage: Stage, command: StartAsked | StopAsked | RestartAsked | WaitAske
 
 def end(stage: Stage, status: int, why: str) -> None:
     """Stop everything in reverse order; the launcher then ends with `status`. The first call decides."""
+    first = stage.ending is None
     if stage.ending is None:
         stage.ending = status
     for life in stage.board.lives.values():
         if life.phase not in {Phase.PENDING, Phase.COMPLETED, Phase.FAILED, Phase.SKIPPED, Phase.STOPPED}:
             stage.lower(life, why)
+    if first:
+        _tell_order(stage, list(stage.board.lives.values()))
 
 
 def roll_back(stage: Stage, start_up: StartUp, culprit: Life) -> None:
     """Undo what a start-up did, because a required instance is lost."""
     steps = start_up.roll_back(culprit)
-    stage.timers.keep_only(culprit.name, ())  # what was rolled back gets no trial start
     why = f"start-up rolled back, because {culprit.label} {culprit.phase.value}"
     if steps and stage.ending is None:
         stage.note(f"{culprit.label} {culprit.phase.value}: rolling back", warning=True)
@@ -62,7 +67,9 @@ def roll_back(stage: Stage, start_up: StartUp, culprit: Life) -> None:
             stage.lower(life, why)
     for step in steps:
         life = stage.board.lives[step.instance]
-        if step.kind is StepKind.STOP and (life.is_alive or life.phase in _UNDER_WAY):
+        # One that was not required may have failed, with a trial start to come.
+        is_to_come = life.phase in _UNDER_WAY or stage.timers.is_armed(life.name, TimerKind.COOLDOWN)
+        if step.kind is StepKind.STOP and (life.is_alive or is_to_come):
             stage.lower(life, why)
 
 
@@ -106,7 +113,32 @@ def _stop(stage: Stage, asked: StopAsked) -> None:
     for life in followers:
         if life.is_alive or life.phase in _UNDER_WAY:
             stage.lower(life, f"{asked.by}, for what it depends on stops")
+    _tell_order(stage, [*lives, *followers])
     stage.errands.append(Down([*lives, *followers], asked.reply, answers))
+
+
+def _tell_order(stage: Stage, lives: Sequence[Life]) -> None:
+    """Say which of these wait until their dependents have ended; where none does, each stop speaks for itself."""
+    board = stage.board
+    waiting = [life for life in lives if life.phase in RUNS and not life.wanted and not stage.may_stop(life)]
+    if not waiting:
+        return
+    awaited = {dependent.name for life in waiting for dependent in board.dependents(life.instance.service)}
+    in_order = [life for layer in reversed(stage.plan.layers) for service in layer for life in board.of(service)]
+    going = [
+        life
+        for life in in_order
+        if life.name in awaited and (life.phase in STOPS or (life.is_alive and not life.wanted and life not in waiting))
+    ]
+    verb = "waits" if len(waiting) == 1 else "wait"
+    them = "it" if len(going) == 1 else "them"
+    stage.note(f"stopping {_some(going)}; {_some([life for life in in_order if life in waiting])} {verb} for {them}")
+
+
+def _some(lives: Sequence[Life]) -> str:
+    labels = [life.label for life in lives]
+    more = len(labels) - _NAMED
+    return ", ".join(labels[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _restart(stage: Stage, asked: RestartAsked) -> None:

@@ -121,11 +121,13 @@ class StartUp:
         if life not in self._begun:
             self._begun.append(life)
 
+    def hangs_on(self, life: Life) -> bool:
+        """Whether the loss of this instance makes the start-up give up."""
+        return self.culprit is None and life in self.targets and life.service.required
+
     def failed_by(self) -> Life | None:
         """The required instance that was lost, if one was and this start-up has not yet given up."""
-        if self.culprit is not None:
-            return None
-        lost = [life for life in self.targets if is_lost(life) and life.service.required]
+        lost = [life for life in self.targets if is_lost(life) and self.hangs_on(life)]
         # A skipped one is a consequence; the one that failed is the cause.
         return next((life for life in lost if life.phase is Phase.FAILED), lost[0] if lost else None)
 

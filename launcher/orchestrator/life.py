@@ -96,6 +96,11 @@ class Life:
         return self.wish is Wish.DOWN
 
     @property
+    def wanted_as(self) -> str:
+        """The wish as others may see it: an instance that bounces is wanted up."""
+        return "down" if self.doomed else "up"
+
+    @property
     def has_run(self) -> bool:
         """Whether a process of the present wish has ended."""
         return self.generation > self.wanted_generation and self.exit_code is not None
@@ -138,7 +143,7 @@ class Life:
             since=self.since_wall,
             generation=self.generation,
             restarts=self.restarts,
-            wish="down" if self.wish is Wish.DOWN else "up",
+            wish=self.wanted_as,
             pid=self.pid,
             started=self.started_wall,
             port=port,

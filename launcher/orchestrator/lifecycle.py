@@ -42,7 +42,7 @@ class Phase(StrEnum):
     @property
     def state(self) -> State:
         """The phase as people see it."""
-        return State.STOPPING if self in STOPS else State(self.value)
+        return _STATES[self]
 
 
 class Trigger(StrEnum):
@@ -92,6 +92,8 @@ RUNS = frozenset({Phase.STARTING, Phase.READY, Phase.UNHEALTHY})
 STOPS = frozenset({Phase.STOPPING, Phase.REPLACING, Phase.ABORTING})
 #: Nothing will happen without a command (`failed` may yet have a trial to come).
 RESTS = frozenset({Phase.STOPPED, Phase.COMPLETED, Phase.FAILED, Phase.SKIPPED})
+
+_STATES = {phase: State.STOPPING if phase in STOPS else State(phase.value) for phase in Phase}
 
 #: The timers that mean something in a phase; entering it disarms all others.
 TIMERS: dict[Phase, frozenset[TimerKind]] = {

@@ -70,6 +70,8 @@ class Launch(Struct, frozen=True, kw_only=True):
     sockets: tuple[HeldSocket, ...] = ()
     user: str = ""
     limits: Limits = Limits()
+    #: As honcho starts it: its input is the launcher's, and of a command that is nowhere the shell complains.
+    as_honcho: bool = False
 
     @property
     def run(self) -> Run:
@@ -135,8 +137,11 @@ class Watch(Struct, frozen=True, kw_only=True):
 class Prober(Protocol):
     """Checks instances and posts `Probed` for each verdict."""
 
-    def prepare(self, run: Run, health: Health) -> Mapping[str, str]:
-        """Called before the launch is built: the environment the probe needs the service to have (NOTIFY_SOCKET)."""
+    def prepare(self, run: Run, health: Health, *, user: str = "") -> Mapping[str, str]:
+        """Called before the launch is built: the environment the probe needs the service to have (NOTIFY_SOCKET).
+
+        `user` is who the run will run as, where that is said.
+        """
         ...
 
     def watch(self, watch: Watch) -> None:
@@ -163,10 +168,12 @@ class Children(Protocol):
         directory: str,
         timeout: float,
         done: Callable[[int | None, bytes], None],
-    ) -> None:
+    ) -> Callable[[], None]:
         """Run argv; `done(code, last 4096 bytes of output)` is called in the reader's thread, code None at time-out.
 
-        A command that cannot be started is told as code 127 (126: not executable) with the reason as output.
+        A command that cannot be started is told as code 127 (126: not executable) with the reason as output. What is
+        returned kills it with all of its group, from any thread; its end is then told to nobody, unless it was
+        just being told. Of a command that has ended: nothing happens.
         """
         ...
 

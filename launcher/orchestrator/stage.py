@@ -17,7 +17,7 @@ from launcher.orchestrator.board import Board
 from launcher.orchestrator.effects import Arm, Do, Effect
 from launcher.orchestrator.errands import OUTLIVE, Errand, StartUp
 from launcher.orchestrator.events import Post, SpawnRefused, TimerKind
-from launcher.orchestrator.launches import Prepared, build_launch, health_of
+from launcher.orchestrator.launches import Prepared, build_launch, health_of, user_of
 from launcher.orchestrator.life import Life, Wish
 from launcher.orchestrator.lifecycle import RUNS, TIMERS, Phase, Trigger, move
 from launcher.orchestrator.protocols import Clock, Engine, Observer, Prober, Run, Stop, StopLevel, Watch, World
@@ -26,7 +26,7 @@ from launcher.orchestrator.snapshot import Changed, Noted, Reason
 from launcher.orchestrator.timers import Timers
 from launcher.plan.model import Plan
 from launcher.plan.resolve import addresses, resolve
-from launcher.profile.model import EngineName, OnLoss
+from launcher.profile.model import EngineName, OnExit, OnLoss
 
 NO_TIMERS: frozenset[TimerKind] = frozenset()
 
@@ -56,6 +56,8 @@ class Stage:
         self.errands: list[Errand] = []
         #: The exit status, once the end has been decided; None: the launcher goes on.
         self.ending: int | None = None
+        #: With `on_exit = "stop"`, the first instance to end.
+        self.first: Life | None = None
         #: Whether something has changed since the errands were last looked at.
         self.stirred = False
         #: Whether anything was ever asked for.
@@ -166,6 +168,12 @@ class Stage:
         if after is not None:
             self.timers.arm(life.name, kind, self.clock.now() + after)
 
+    def hangs_on(self, life: Life) -> bool:
+        """Whether a start-up under way will be rolled back if this instance is lost."""
+        if self.plan.on_exit is not OnExit.KEEP:
+            return False
+        return any(isinstance(errand, StartUp) and errand.hangs_on(life) for errand in self.errands)
+
     def _launch(self, life: Life, engine: Engine) -> None:
         life.generation += 1
         life.exit_code = life.health = None
@@ -177,7 +185,10 @@ class Stage:
                 errand.took(Step(StepKind.START, life.name), life)
         run = Run(life.name, life.generation)
         try:
-            env = self.prober.prepare(run, life.check) if life.check else {}
+            env: Mapping[str, str] = {}
+            if life.check:
+                user = user_of(self.plan, life.name, life.generation, world=self._world)
+                env = self.prober.prepare(run, life.check, user=user)
             prepared = build_launch(self.plan, life.name, life.generation, world=self._world, probe_env=env)
         except LauncherError as error:
             self._post(SpawnRefused(life.name, life.generation, error))
@@ -219,9 +230,13 @@ class Stage:
         """How the gates of an instance stand now."""
         return gates.may_start(self.board.edges_from[life.instance.service], self.board.of)
 
+    def may_stop(self, life: Life) -> bool:
+        """Whether nothing that is to be stopped depends on an instance any more."""
+        return gates.may_stop(self.board.dependents(life.instance.service))
+
     def _settle(self, life: Life) -> None:
         if life.phase in RUNS and not life.wanted:
-            if gates.may_stop(self.board.dependents(life.instance.service)):
+            if self.may_stop(life):
                 self._take_down(life)
         elif life.phase is Phase.WAITING:
             match self.gate_of(life):

@@ -54,7 +54,7 @@ def remember(board: Board, now_wall: float) -> Memory:
         written=now_wall,
         instances={
             life.name: Remembered(
-                wish=life.view().wish,
+                wish=life.wanted_as,
                 by=life.by,
                 why=life.reason.text,
                 state=life.phase.value,

@@ -22,9 +22,9 @@ from launcher.errors import (
 from launcher.plan import graph, ports
 from launcher.plan.model import PLAN_VERSION, Edge, Instance, Plan
 from launcher.plan.names import instance_names, label_of
-from launcher.plan.nearest import did_you_mean
 from launcher.plan.resolve import misdirected
 from launcher.profile.model import Condition, Profile, Service
+from launcher.profile.names import did_you_mean
 
 #: No instance had a port before.
 NOTHING_RECORDED: Mapping[str, int] = MappingProxyType({})

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from launcher.profile.model import Profile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from launcher.profile.model import Profile
 
 
 def instance_names(profile: Profile, service: str) -> list[str]:
     """Name the instances of a service, `api.1` first."""
     return [f"{service}.{index}" for index in range(1, profile.services[service].replicas + 1)]
+
+
+def service_of(instance: str) -> str:
+    """Tell which service an instance is of."""
+    return instance.rpartition(".")[0]
 
 
 def label_of(profile: Profile, service: str, index: int) -> str:

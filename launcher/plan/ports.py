@@ -6,17 +6,15 @@ taken by another process is not looked at here; that is found when it is bound.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from launcher.errors import LauncherError, PortConflict, PortsExhausted, WrongType
+from launcher.errors import LauncherError, PortConflict, PortsExhausted
 from launcher.plan.names import instance_names, label_of
 from launcher.profile.model import Profile, Service
+from launcher.profile.sizes import parse_ports
 
-HIGHEST = 65535
 #: Drawn before the rest of the range: the ports under which people look for a web service first.
 _FIRST = range(8000, 8011)
-_RANGE = re.compile(r"\s*([0-9]{1,5})\s*-\s*([0-9]{1,5})\s*")
 
 
 def assign(
@@ -32,20 +30,16 @@ def assign(
     Those that are not chosen get what is left, so that references to them hold, and are no problem if nothing is.
     """
     given = _numbers(profile)
-    problems += _too_high(profile, chosen, given)
-    problems += conflicts(
-        (label_of(profile, name, index), port)
-        for name in chosen
-        for index, port in enumerate(given.get(name, ()), start=1)
-    )
+    if not profile.procfile:  # few of its processes listen at all, and honcho numbers the 101st of one as it comes
+        problems += conflicts(
+            (label_of(profile, name, index), port)
+            for name in chosen
+            for index, port in enumerate(given.get(name, ()), start=1)
+        )
     to_draw = [name for name, service in profile.services.items() if name not in given and _wants_port(service)]
     if not to_draw:
         return given
-    try:
-        span = parse_range(profile.settings.ports)
-    except WrongType as problem:
-        problems.append(problem)
-        return given
+    span = parse_ports(profile.settings.ports)
     # Those chosen draw first: what else the profile describes moves none of their ports.
     to_draw.sort(key=lambda name: name not in chosen)
     drawn = draw(
@@ -62,17 +56,6 @@ def assign(
         if name not in short:
             given[name] = tuple(drawn[instance] for instance in instance_names(profile, name))
     return {name: given[name] for name in profile.services if name in given}
-
-
-def parse_range(text: str) -> range:
-    """Read `8000-8099`, both ends included."""
-    match = _RANGE.fullmatch(text)
-    if match and 1 <= int(match[1]) <= int(match[2]) <= HIGHEST:
-        return range(int(match[1]), int(match[2]) + 1)
-    raise WrongType(
-        f'launcher.ports: "{text}" is no range of ports',
-        remedy=f"Write the lowest and the highest, within 1 and {HIGHEST}: 8000-8099.",
-    )
 
 
 def conflicts(asked: Iterable[tuple[str, int]]) -> list[PortConflict]:
@@ -128,13 +111,3 @@ def _numbers(profile: Profile) -> dict[str, tuple[int, ...]]:
         for name, service in profile.services.items()
         if isinstance(service.port, int)
     }
-
-
-def _too_high(profile: Profile, chosen: Sequence[str], given: Mapping[str, tuple[int, ...]]) -> list[WrongType]:
-    return [
-        WrongType(
-            f"{label_of(profile, name, len(given[name]))} would have port {given[name][-1]}: the last is {HIGHEST}"
-        )
-        for name in chosen
-        if name in given and given[name][-1] > HIGHEST
-    ]

@@ -5,15 +5,13 @@ Pure: an engine or exporter brings the table of addresses (`127.0.0.1:8001` here
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from launcher.errors import BadReference
 from launcher.plan.model import Plan
-from launcher.plan.nearest import did_you_mean
 from launcher.profile.interpolate import ReferenceKind, expand, references
-from launcher.profile.model import Service
-
-ATTRIBUTES = ("url", "address", "host", "port", "urls")
+from launcher.profile.names import did_you_mean
+from launcher.profile.references import ATTRIBUTES, texts
 
 #: The protocol's first descriptor (sd_listen_fds(3)): a service has one socket, so it is always this one.
 _FIRST_FD = "3"
@@ -54,22 +52,21 @@ def look_up(name: str, table: Mapping[str, str]) -> str:
 
 
 def misdirected(plan: Plan) -> list[BadReference]:
-    """Find the references of a plan that are malformed or stand for nothing, each with the key it is in."""
+    """Find the references of a plan that are malformed or stand for nothing, each with the key it is in.
+
+    A profile that was loaded has only one fault left to find: a service that is not chosen gets no port when the range
+    has none left, and then has no address.
+    """
     table = addresses(plan)
-    found = _problems("env", plan.env, table)
+    found = [problem for name, text in plan.env.items() for problem in _problem(f"env.{name}", text, table)]
     for name, service in plan.services.items():
         own = table if service.holds_socket else {key: value for key, value in table.items() if key != _SOCKET_FD}
-        found += _problems(f"services.{name}.env", service.env, own)
-        for key, text, command in _texts(service):
-            found += _problem(f"services.{name}.{key}", text, own, command=command)
+        for key, text, command in texts(service):
+            found += _problem(f"services.{name}.{'.'.join(key)}", text, own, command=command)
     return found
 
 
-def _problems(key: str, env: Mapping[str, str], table: Mapping[str, str]) -> list[BadReference]:
-    return [problem for name, text in env.items() for problem in _problem(f"{key}.{name}", text, table, command=False)]
-
-
-def _problem(key: str, text: str, table: Mapping[str, str], *, command: bool) -> list[BadReference]:
+def _problem(key: str, text: str, table: Mapping[str, str], *, command: bool = False) -> list[BadReference]:
     try:
         for reference in references(text, command=command):
             if reference.kind is ReferenceKind.DOTTED:
@@ -77,20 +74,3 @@ def _problem(key: str, text: str, table: Mapping[str, str], *, command: bool) ->
     except BadReference as problem:
         return [BadReference(f"{key}: {problem.sentence}", remedy=problem.remedy)]
     return []
-
-
-def _texts(service: Service) -> Iterator[tuple[str, str, bool]]:
-    """Tell the templates of a service, `env` apart: key, text, whether it is a command."""
-    words = service.command if isinstance(service.command, list) else [service.command or ""]
-    yield from (("command", word, True) for word in words)
-    yield "stop.command", service.stop.command, True
-    yield "directory", service.directory, False
-    yield "user", service.user, False
-    yield from (("pythonpath", path, False) for path in service.pythonpath)
-    if health := service.health:
-        yield "health.http", health.http or "", False
-        yield from ((f"health.headers.{name}", text, False) for name, text in health.headers.items())
-        if isinstance(health.exec, list):
-            yield from (("health.exec", word, False) for word in health.exec)
-        else:
-            yield "health.exec", health.exec or "", True

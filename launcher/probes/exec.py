@@ -5,6 +5,8 @@ The command is a child like any other, run and killed at its time-out by the eng
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from launcher.orchestrator.protocols import Children, Watch
 from launcher.probes.base import Done, Finding, no_answer_within, with_text
 from launcher.probes.reactor import Reactor
@@ -49,7 +51,7 @@ class ExecProbe:
 
     def begin(self, done: Done) -> Command:
         command = Command(self._reactor, timeout=self._watch.health.timeout, done=done)
-        self._children.run(
+        command.cancel = self._children.run(
             self._argv,
             env=self._watch.env,
             directory=self._watch.directory,
@@ -60,14 +62,15 @@ class ExecProbe:
 
 
 class Command:
-    """One run of the command. Dropped, it runs on until its own end or its time-out; nobody hears of it."""
+    """One run of the command. Dropped, it is killed; of an end that is under way by then nobody hears."""
 
-    __slots__ = ("_done", "_reactor", "_timeout")
+    __slots__ = ("_done", "_reactor", "_timeout", "cancel")
 
     def __init__(self, reactor: Reactor, *, timeout: float, done: Done) -> None:
         self._reactor = reactor
         self._timeout = timeout
         self._done: Done | None = done
+        self.cancel: Callable[[], None]
 
     def ended(self, code: int | None, output: bytes) -> None:
         """Take the end from the thread that awaits children to the probing thread."""
@@ -75,6 +78,7 @@ class Command:
 
     def drop(self) -> None:
         self._done = None
+        self.cancel()
 
     def _tell(self, finding: Finding) -> None:
         if self._done is not None:

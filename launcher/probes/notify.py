@@ -43,19 +43,24 @@ def parse_datagram(data: bytes) -> tuple[bool, str | None]:
 
 
 class Mailbox:
-    """The socket of one run: bound when made, 0600 in a folder of 0700, removed by `close`."""
+    """The socket of one run: bound when made, 0600 in a folder of 0700, removed by `close`.
 
-    __slots__ = ("_private_folder", "is_read", "is_ready", "path", "sock", "status")
+    A run of another user's can't get into the run folder: its socket is that user's, in a folder of its own, which
+    anybody may pass through and nobody but us may list or change.
+    """
 
-    def __init__(self, folder: Path, run: Run) -> None:
+    __slots__ = ("_owner", "_private_folder", "is_read", "is_ready", "path", "sock", "status")
+
+    def __init__(self, folder: Path, run: Run, *, user: str = "") -> None:
         name = f"notify-{run.instance}-{run.generation}"
+        self._owner = owner = _another(user)
         self._private_folder = ""
         self.path = str(folder / name)
-        if len(os.fsencode(self.path)) > LONGEST_PATH:
-            import tempfile  # noqa: PLC0415  (heavy, and only for run folders with very long paths)
+        if owner is not None or len(os.fsencode(self.path)) > LONGEST_PATH:
+            import tempfile  # noqa: PLC0415  (heavy, and only for other users and run folders with very long paths)
 
-            # mkdtemp makes it 0700.
-            self._private_folder = tempfile.mkdtemp(prefix="launcher-")
+            # mkdtemp makes it 0700. Root's TMPDIR may be closed to others; every user gets into /tmp.
+            self._private_folder = tempfile.mkdtemp(prefix="launcher-", dir=None if owner is None else "/tmp")  # noqa: S108
             self.path = f"{self._private_folder}/notify"
         else:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -71,6 +76,9 @@ class Mailbox:
             Path(self.path).unlink(missing_ok=True)
             self.sock.bind(self.path)
             Path(self.path).chmod(0o600)
+            if owner is not None:
+                os.chown(self.path, owner, -1)
+                Path(self._private_folder).chmod(0o711)
         except OSError:
             self.close()
             raise
@@ -90,7 +98,7 @@ class Mailbox:
         for level, kind, content in ancillary:
             if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
                 _, uid, _ = _CREDENTIALS.unpack(content[: _CREDENTIALS.size])
-                return data if uid in (0, os.geteuid()) else b""
+                return data if uid in (0, os.geteuid(), self._owner) else b""
         return b""
 
     def remove(self) -> None:
@@ -105,6 +113,19 @@ class Mailbox:
         self.remove()
 
 
+def _another(user: str) -> int | None:
+    """The number of a user that is not ours, if we may make a process that user's; None: it is ours, or none."""
+    if not user or os.geteuid() != 0:
+        return None
+    import pwd  # noqa: PLC0415  (few services name a user)
+
+    try:
+        number = pwd.getpwnam(user).pw_uid
+    except KeyError:  # the engine refuses the start
+        return None
+    return number or None
+
+
 class NotifyProbes:
     """The mailboxes of all runs with a notify probe. Its methods are the loop's; reading is the reactor's."""
 
@@ -114,10 +135,10 @@ class NotifyProbes:
         self._post = post
         self._mailboxes: dict[Run, Mailbox] = {}
 
-    def prepare(self, run: Run) -> dict[str, str]:
-        """Bind the run's socket; what is sent before the run is watched waits in it."""
+    def prepare(self, run: Run, *, user: str = "") -> dict[str, str]:
+        """Bind the socket of a run, which `user` will own; what is sent before the run is watched waits in it."""
         try:
-            mailbox = Mailbox(self._folder, run)
+            mailbox = Mailbox(self._folder, run, user=user)
         except OSError as error:
             raise NotifySocketUnavailable(
                 f'cannot start "{run.instance}": no socket for its READY=1 in {self._folder}: {error.strerror}'

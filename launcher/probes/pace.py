@@ -22,7 +22,7 @@ def next_delay(health: Health, *, ready: bool, elapsed: float) -> float:
     """Seconds from the end of one check to the next.
 
     `ready`: a check of this run has succeeded before, whatever came later; `elapsed`: seconds since the run's start.
-    An interval of the user's is kept down to `SHORTEST`: 0 would check without pause.
+    An interval of the user's is kept down to `SHORTEST`: less would check all but without pause.
     """
     if ready:
         return max(SHORTEST, health.interval)

@@ -42,13 +42,13 @@ class Scheduler:
         self._https: Https | None = None
         self._rounds: dict[Run, Rounds] = {}
 
-    def prepare(self, run: Run, health: Health) -> Mapping[str, str]:
+    def prepare(self, run: Run, health: Health, *, user: str = "") -> Mapping[str, str]:
         """Bind what the service will write to, listen to what it will print; raises NotifySocketUnavailable.
 
         To be followed by `unwatch`, whether the run was watched or not.
         """
         if health.notify:
-            return self._notices.prepare(run)
+            return self._notices.prepare(run, user=user)
         if health.log is not None:
             self._logs.prepare(run, health.log)
         return {}

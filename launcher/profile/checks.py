@@ -7,7 +7,7 @@ Checks a decoded profile and notes every problem with its origin. Knows nothing 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from launcher.errors import (
     BadReference,
@@ -24,13 +24,11 @@ from launcher.profile.layers import WAYS_TO_CHECK
 from launcher.profile.model import Health, Policy, Service
 from launcher.profile.names import did_you_mean
 from launcher.profile.origins import BUILT_IN, Origin, Path, Problems, dotted
+from launcher.profile.references import fault, texts
 from launcher.profile.sizes import LAST_PORT, parse_ports
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _APP = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?:\(\))?")
-_ATTRIBUTES = ("url", "address", "host", "port", "urls")
-#: `url` of `${services.api.url}`: the root, the service, the attribute.
-_SERVICE_REFERENCE = 3
 _TIMING = ("interval", "timeout", "retries", "start_interval")
 _LAST_EXIT_CODE = 255
 _STATUSES = range(100, 600)
@@ -238,25 +236,8 @@ def _check_references(context: Context) -> None:
     for name, text in context.profile.env.items():
         _check_text(context, ("env", name), text, services, None)
     for name, service in services.items():
-        for key, text, is_command in _texts(service):
+        for key, text, is_command in texts(service):
             _check_text(context, ("services", name, *key), text, services, service, command=is_command)
-
-
-def _texts(service: Service) -> Iterator[tuple[Path, str, bool]]:
-    """Every text of a service in which references are followed, and whether it is a command."""
-    for name, value in service.env.items():
-        yield ("env", name), value, False
-    yield ("directory",), service.directory, False
-    yield ("user",), service.user, False
-    yield ("stop", "command"), service.stop.command, True
-    for text in [service.command] if isinstance(service.command, str) else service.command or ():
-        yield ("command",), text, True
-    if health := service.health:
-        yield ("health", "http"), health.http or "", False
-        for header, value in health.headers.items():
-            yield ("health", "headers", header), value, False
-        for text in [health.exec] if isinstance(health.exec, str) else health.exec or ():
-            yield ("health", "exec"), text, True
 
 
 def _check_text(
@@ -274,26 +255,5 @@ def _check_text(
         context.say(BadReference, path, error.sentence, remedy=error.remedy)
         return
     for reference in found:
-        if reference.kind is ReferenceKind.DOTTED and (fault := _fault(reference.name, services, service)):
-            context.say(BadReference, path, f"${{{reference.name}}}: {fault}")
-
-
-def _fault(name: str, services: Mapping[str, Service], service: Service | None) -> str:  # noqa: PLR0911  (a table of cases)
-    """What is wrong with a dotted reference made by `service` (None: by `[env]`); empty if nothing is."""
-    root, *rest = name.split(".")
-    match root:
-        case "profile":
-            return "" if rest == ["name"] else "only ${profile.name} exists"
-        case "socket" if rest != ["fd"]:
-            return "only ${socket.fd} exists"
-        case "socket":
-            return "" if service is None or service.holds_socket else "this service holds no socket (socket = true)"
-        case "services" if len(rest) == _SERVICE_REFERENCE - 1:
-            other, attribute = rest
-            if other not in services:
-                return f"no service `{other}`{did_you_mean(other, services)}"
-            if attribute not in _ATTRIBUTES:
-                return f"a service has no `{attribute}`{did_you_mean(attribute, _ATTRIBUTES)}"
-            return f"service `{other}` has no port" if services[other].port is None else ""
-        case _:
-            return "is neither ${services.NAME.url}, ${profile.name} nor ${socket.fd}"
+        if reference.kind is ReferenceKind.DOTTED and (wrong := fault(reference.name, services, service)):
+            context.say(BadReference, path, f"${{{reference.name}}}: {wrong}")

@@ -160,13 +160,16 @@ class _Reader:
             written = f"{written}[{index}]"
             origin = leaf.items[index] if index < len(leaf.items) else origin
             wanted = "a whole number" if "Expected `int`" in message else "a text"
+        remedy = ""
         if limit := _LIMIT.search(message):
-            sentence = f"{written}: must be {_LIMITS[limit[1]]} {limit[2]}, got {value}"
+            sentence = f"{written}: must be {_LIMITS[limit[1]]} {float(limit[2]):g}, got {value}"
+            if key.default is not None:
+                remedy = f"Leave it out for the default, {key.default:g}{f' {key.unit}' if key.unit else ''}."
         else:
             sentence = f"{written}: expected {wanted}, got {_shown(value, path)}"
             if isinstance(value, str):
                 sentence += did_you_mean(value, choices(key.type))
-        self._problems.add(WrongType, sentence, origin=origin, path=path)
+        self._problems.add(WrongType, sentence, origin=origin, path=path, remedy=remedy)
         return msgspec.UNSET
 
     def wrong(self, node: Leaf | Table, path: Path, wanted: str) -> msgspec.UnsetType:

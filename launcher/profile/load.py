@@ -6,38 +6,44 @@ ProblemsFound, each with its origin. The rim that reads profiles; what it reads 
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path as FilePath
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from launcher.errors import (
+    BadPort,
     Caution,
     ContradictoryKeys,
     ExtendsCycle,
     LauncherError,
+    ProcfileError,
+    ProcfileMissing,
+    ProfileError,
     ProfileNotFound,
-    WrongType,
+    UnknownProcess,
 )
 from launcher.profile import facts, later
 from launcher.profile.checks import check
 from launcher.profile.decode import Decoded, decode
 from launcher.profile.derived import fill
+from launcher.profile.envfile import read_env_files
 from launcher.profile.files import read_text, syntax_error
 from launcher.profile.layers import overlay, read_layer, spread_defaults
 from launcher.profile.model import Profile
 from launcher.profile.names import did_you_mean
 from launcher.profile.origins import BUILT_IN, Leaf, Origin, Path, Problems, Table
 from launcher.profile.overrides import apply_sets, apply_variables
-from launcher.profile.procfile import BASE_PORT, parse_procfile, procfile_layer
+from launcher.profile.procfile import BASE_PORT, Expansion, parse_procfile, procfile_layer
 from launcher.profile.project import LOCAL, Project, choose_profile, find_project
 from launcher.profile.surroundings import check_surroundings, wanted
 
 __all__ = ["Loaded", "Project", "choose_profile", "find_project", "load", "load_procfile"]
 
-_PORT_LINE = re.compile(r"""^\s*(?:export\s+)?PORT\s*=\s*["']?([^"'\s#]*)""", re.MULTILINE)
+#: A Procfile that no flag says anything about.
+AS_IT_STANDS = Expansion()
 
 
 class Loaded(Struct, frozen=True, kw_only=True):
@@ -58,20 +64,39 @@ def load(project: Project, name: str, *, environ: Mapping[str, str], sets: Itera
     return _settle(reader.merged(), problems, project, name, environ=environ, sets=sets, files=reader.files)
 
 
-def load_procfile(project: Project, path: FilePath, *, environ: Mapping[str, str], sets: Iterable[str] = ()) -> Loaded:
-    """A Procfile as a profile that behaves as honcho does; raises ProblemsFound."""
+def load_procfile(
+    project: Project,
+    path: FilePath,
+    *,
+    name: str = "",
+    environ: Mapping[str, str],
+    sets: Iterable[str] = (),
+    how: Expansion = AS_IT_STANDS,
+) -> Loaded:
+    """A Procfile as a profile `name` (default: the file's) that behaves as honcho does; raises ProblemsFound."""
+    if not path.is_file():
+        raise ProcfileMissing(f"{_place(project, path)} does not exist or is not a file")
     problems = Problems()
     place = _place(project, path)
-    env_file = project.root / ".env"
-    env_files = (".env",) if env_file.is_file() else ()
     layer = Table({}, BUILT_IN)
     try:
         entries = parse_procfile(read_text(path, place), place, problems)
-        base = _base_port(read_text(env_file, ".env") if env_files else "", environ, problems)
-        layer = procfile_layer(entries, place, base_port=base, env_files=env_files)
-    except LauncherError as error:
+        known = [entry.name for entry in entries]
+        for unknown in (name for name in how.first if name not in known):
+            near = did_you_mean(unknown, known)
+            raise UnknownProcess(f"Process type '{unknown}' does not exist in {place}{near}")
+        there = tuple(file for file in how.env_files if (project.root / file).is_file())
+        base = _base_port(read_env_files(project.root / file for file in there), environ, how)
+        layer = procfile_layer(entries, place, base_port=base, how=replace(how, env_files=there))
+        for extra in (name for name in how.concurrency if name not in known):
+            sentence = f"{place} has no process `{extra}`{did_you_mean(extra, known)}: its number has no effect"
+            problems.caution(UnknownProcess.code, sentence, origin=Origin("--concurrency"))
+    except ProfileError as error:
+        if isinstance(error, ProcfileError) and not problems:
+            raise  # with honcho's exit status
         problems.include(error, origin=Origin(place))
-    return _settle(layer, problems, project, path.name, environ=environ, sets=sets, files=[path], is_procfile=True)
+    name = name or path.name
+    return _settle(layer, problems, project, name, environ=environ, sets=sets, files=[path], is_procfile=True)
 
 
 def _settle(
@@ -199,16 +224,15 @@ def _extends(layer: Table) -> list[tuple[str, Origin]]:
     return [(name, origin) for name, origin in pairs if isinstance(name, str)]
 
 
-def _base_port(env_text: str, environ: Mapping[str, str], problems: Problems) -> int:
-    """Where honcho counts from: PORT of the `.env` file, else $PORT, else 5000."""
-    lines = _PORT_LINE.findall(env_text)
-    text, place = (lines[-1], ".env") if lines else (environ.get("PORT", ""), "$PORT")
-    if not text:
+def _base_port(env: Mapping[str, str], environ: Mapping[str, str], how: Expansion) -> int:
+    """Where honcho counts from: PORT of the env files, else `-p`, else $PORT, else 5000."""
+    sources = ((env.get("PORT"), "PORT in an env file"), (how.port, "--port"), (environ.get("PORT"), "$PORT"))
+    text, place = next((source for source in sources if source[0] is not None), (None, ""))
+    if text is None:
         return BASE_PORT
-    if text.isdecimal():
+    if text.strip().isdecimal():
         return int(text)
-    problems.add(WrongType, f'PORT: expected a port, got "{text}"', origin=Origin(place))
-    return BASE_PORT
+    raise BadPort(f"invalid value for port: '{text}'", where=place)
 
 
 def _place(project: Project, path: FilePath) -> str:

@@ -41,6 +41,9 @@ def says(text: str, *, unit: str = "", **limits: Any) -> Meta:
 #: Seconds. In TOML a number of seconds, or "500ms", "2s", "1m30s": `profile/durations` reads it.
 Seconds = Annotated[float, Meta(ge=0, extra={"unit": "s", "duration": True})]
 
+#: The same where none at all would make no sense: a check in no time always fails, one after no time never pauses.
+SomeSeconds = Annotated[float, Meta(gt=0, extra={"unit": "s", "duration": True})]
+
 
 #: Bytes. In TOML a number, or "512MB": `profile/sizes` reads it.
 Size = Annotated[int, Meta(gt=0, extra={"unit": "bytes", "size": True})]
@@ -146,12 +149,12 @@ class Health(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     notify: Annotated[bool, says("`true`: ready when the service sends sd_notify's `READY=1` to $NOTIFY_SOCKET.")] = (
         False
     )
-    interval: Annotated[Seconds, says("Time between the end of one check and the next, once ready.")] = 5.0
-    timeout: Annotated[Seconds, says("How long one check may take.")] = 2.0
+    interval: Annotated[SomeSeconds, says("Time between the end of one check and the next, once ready.")] = 5.0
+    timeout: Annotated[SomeSeconds, says("How long one check may take.")] = 2.0
     retries: Annotated[int, says("Consecutive failures after which a ready service is `unhealthy`.", ge=1)] = 3
     start_period: Annotated[Seconds, says("After a start, failures do not count for this long.")] = 30.0
     start_interval: Annotated[
-        Seconds | None,
+        SomeSeconds | None,
         says("Time between checks until the first success. Default: 1 % of the time since the start, 5 to 250 ms."),
     ] = None
     on_failure: Annotated[

@@ -62,7 +62,8 @@ def _property(key: Key, made: dict[str, Any]) -> dict[str, Any]:
         case Key(shape=Shape.DURATION):
             texts = {"type": "string", "pattern": durations.PATTERN}
             words = [{"enum": choices(key.type)}] if choices(key.type) else []
-            return kept | {"anyOf": [{"type": "number", "minimum": 0}, texts, *words]}
+            numbers = [way for way in made.get("anyOf", [made]) if way.get("type") == "number"]
+            return kept | {"anyOf": [*map(_bare, numbers), texts, *words]}
         case Key(shape=Shape.SIZE):
             texts = {"type": "string", "pattern": sizes.PATTERN}
             return kept | {"anyOf": [{"type": "integer", "exclusiveMinimum": 0}, texts]}
@@ -76,6 +77,11 @@ def _property(key: Key, made: dict[str, Any]) -> dict[str, Any]:
             return kept | {"anyOf": [{"$ref": _ROOT + "Policy"}, {"$ref": _ROOT + "Restart"}]}
         case _:
             return _without_null(made)
+
+
+def _bare(way: dict[str, Any]) -> dict[str, Any]:
+    """A type with its limits alone: its description and default stand one level up."""
+    return {name: value for name, value in way.items() if name not in ("description", "default")}
 
 
 def _without_null(made: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 from types import SimpleNamespace
@@ -12,6 +15,7 @@ import pytest
 
 from launcher.control.address import reachable
 from launcher.control.client import Client
+from launcher.control.listening import listen
 from launcher.control.server import Server
 from launcher.orchestrator.protocols import Run
 from launcher.orchestrator.snapshot import Changed, InstanceView, Reason, Snapshot, State
@@ -106,6 +110,19 @@ class Raw:
         self.sock.close()
 
 
+@contextmanager
+def serving(folder: Path, loop: Loop) -> Iterator[Server]:
+    """A server that serves in a thread of its own until the end."""
+    served = Server(folder, listen(folder), post=loop.post, follow=loop.follow)
+    thread = threading.Thread(target=served.serve)
+    thread.start()
+    try:
+        yield served
+    finally:
+        served.close()
+        thread.join(PATIENCE)
+
+
 @pytest.fixture
 def loop() -> Loop:
     return Loop()
@@ -113,10 +130,8 @@ def loop() -> Loop:
 
 @pytest.fixture
 def server(tmp_path, loop):
-    served = Server(tmp_path, post=loop.post, follow=loop.follow)
-    served.open()
-    yield served
-    served.close()
+    with serving(tmp_path, loop) as served:
+        yield served
 
 
 @pytest.fixture

@@ -11,9 +11,8 @@ import pytest
 from launcher.control import client as client_module
 from launcher.control import wire
 from launcher.control.client import Client
-from launcher.control.server import Server
 from launcher.errors import BadRequest, LauncherGone, NothingRunning
-from tests.control.conftest import PATIENCE
+from tests.control.conftest import PATIENCE, serving
 
 
 @contextmanager
@@ -90,9 +89,5 @@ def test_a_run_folder_deeper_than_a_socket_address_is_reached(tmp_path, loop):
     """A Unix address holds 107 bytes; projects lie deeper."""
     folder = tmp_path / ("d" * 100) / ("e" * 100)
     folder.mkdir(parents=True)
-    server = Server(folder, post=loop.post, follow=loop.follow)
-    server.open()
-    try:
+    with serving(folder, loop):
         assert isinstance(Client(folder).tell(wire.Ping()), wire.Pong)
-    finally:
-        server.close()

@@ -10,11 +10,11 @@ import threading
 import pytest
 
 from launcher.control import connection, wire
-from launcher.control.server import Server
+from launcher.control.listening import listen
 from launcher.errors import BadRequest, LauncherGone, RunFolderUnusable, WaitTimeout
 from launcher.orchestrator.events import Outcome, RestartAsked, SnapshotAsked, StartAsked, StopAsked, WaitAsked
 from launcher.orchestrator.snapshot import Noted, State
-from tests.control.conftest import PATIENCE, batch, changed, snapshot
+from tests.control.conftest import PATIENCE, batch, changed, serving, snapshot
 
 
 def test_only_the_owner_reaches_the_socket(server, tmp_path):
@@ -254,18 +254,14 @@ def test_a_client_that_leaves_in_the_middle_costs_nothing(raw, loop, server):
 def test_a_socket_left_by_a_crash_is_replaced(tmp_path, loop):
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(tmp_path / "control.sock"))
-    server = Server(tmp_path, post=loop.post, follow=loop.follow)
-    server.open()
-    with socket.socket(socket.AF_UNIX) as asker:
+    with serving(tmp_path, loop), socket.socket(socket.AF_UNIX) as asker:
         asker.connect(str(tmp_path / "control.sock"))
-    server.close()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path, loop):
-    server = Server(tmp_path / "missing", post=loop.post, follow=loop.follow)
+def test_a_folder_that_cannot_be_written_is_told(tmp_path):
     with pytest.raises(RunFolderUnusable, match=r"cannot listen in .*missing"):
-        server.open()
+        listen(tmp_path / "missing")
 
 
 def test_the_outcome_of_a_shutdown_arrives_before_the_launcher_is_gone(raw, loop, server):
@@ -293,12 +289,11 @@ def test_closing_does_not_wait_for_a_client_that_does_not_read(raw, loop, server
     for _ in range(connection.BATCHES):
         follow(batch("api", b"x" * 50_000 + b"\n"))
     server.close(timeout=0.05)
-    assert not server._thread.is_alive()
+    assert server._gone.wait(PATIENCE)
 
 
 def test_news_after_the_end_are_nobodys(loop, tmp_path):
-    server = Server(tmp_path, post=loop.post, follow=loop.follow)
-    server.open()
-    server.close()
-    server(changed("api", State.READY))
-    server.close()
+    with serving(tmp_path, loop) as server:
+        server.close()
+        server(changed("api", State.READY))
+        server.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,15 @@ class Commands:
         self._ends: queue.SimpleQueue[tuple[int | None, bytes]] = queue.SimpleQueue()
 
     def run(self, *argv: str, timeout: float = PATIENCE, directory: str = "/", **env: str) -> tuple[int | None, bytes]:
+        self.begin(*argv, timeout=timeout, directory=directory, **env)
+        return self.end()
+
+    def begin(self, *argv: str, timeout: float = PATIENCE, directory: str = "/", **env: str) -> Callable[[], None]:
         env = {"PATH": os.environ["PATH"], **env}
-        self._children.run(argv, env=env, directory=directory, timeout=timeout, done=lambda *end: self._ends.put(end))
+        done = lambda *end: self._ends.put(end)  # noqa: E731  (a queue)
+        return self._children.run(argv, env=env, directory=directory, timeout=timeout, done=done)
+
+    def end(self) -> tuple[int | None, bytes]:
         return self._ends.get(timeout=PATIENCE)
 
 
@@ -77,3 +85,17 @@ def test_whoever_keeps_its_pipe_open_does_not_keep_it_waiting(commands: Commands
     code, output = commands.run(*shell("sleep 1000 & echo $!"))
     assert code == 0
     wait_gone(int(output))
+
+
+def test_one_that_is_cancelled_is_killed_with_its_group_and_told_to_nobody(commands: Commands, tmp_path: Path) -> None:
+    """Before it has begun and while it runs; once it has ended, nothing happens."""
+    commands.begin(*shell("sleep 1000"))()
+    fifo = tmp_path / "said"
+    os.mkfifo(fifo)
+    cancel = commands.begin(*shell(f"sleep 1000 & echo $$ $! >{fifo}; wait"))
+    pids = [int(word) for word in fifo.read_text().split()]
+    cancel()
+    wait_gone(*pids)
+    assert commands.run(*shell("echo next")) == (0, b"next\n")
+    cancel()
+    assert commands.run(*shell("echo last")) == (0, b"last\n")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from launcher.engines.commandline import program_of
+from launcher.engines.commandline import program_of, words_of
 
 SIMPLE = {
     "gunicorn app:app": "gunicorn",
@@ -80,6 +80,39 @@ def test_a_plain_list_of_words_is_simple(command: str, program: str) -> None:
 def test_everything_else_goes_to_the_shell(command: str) -> None:
     """One that is wrongly held for simple would do something else than what was written."""
     assert program_of(command) is None
+
+
+PLAIN = {
+    "gunicorn app:app": ("gunicorn", "app:app"),
+    "  ./run.sh \t --fast\n": ("./run.sh", "--fast"),
+    "serve --set a=1,b=2 user@host:80 50%": ("serve", "--set", "a=1,b=2", "user@host:80", "50%"),
+}
+
+NOT_PLAIN = [*NEEDS_A_SHELL, "serve $PORT", "serve 'a'", "serve a*", "serve ~", "serve a\fb", "serve \\\n x", "serve é"]
+
+
+@pytest.mark.parametrize(("command", "words"), PLAIN.items())
+def test_plain_words_need_no_shell(command: str, words: tuple[str, ...]) -> None:
+    """A shell would only cut them at their blanks."""
+    assert words_of(command) == words
+
+
+@pytest.mark.parametrize("command", NOT_PLAIN)
+def test_what_a_shell_could_touch_is_not_plain(command: str) -> None:
+    """Anything that is not certainly a literal is left to the shell."""
+    assert words_of(command) is None
+
+
+@pytest.mark.slow
+@given(st.text(alphabet="ab01_-./:,@%+= \t\n~\f\r\v", max_size=12).map("/bin/echo {}".format))
+def test_a_shell_makes_the_same_of_plain_words(command: str) -> None:
+    """Executed as they stand they print what they print through the shell."""
+    if words := words_of(command):
+        plain, direct = (
+            subprocess.run(argv, capture_output=True, cwd="/usr/lib", check=False)
+            for argv in (["/bin/sh", "-c", command], words)
+        )
+        assert (plain.returncode, plain.stdout) == (direct.returncode, direct.stdout)
 
 
 @pytest.mark.slow

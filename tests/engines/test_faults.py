@@ -187,6 +187,16 @@ def test_the_stop_command_replaces_the_signal(local: LocalEngine, events: Events
     assert (tmp_path / "said").read_text() == "green\n"
 
 
+def test_a_stop_command_ends_with_its_run(local: LocalEngine, events: Events, sink: Memory, tmp_path: Path) -> None:
+    """What it would still do has nothing to do it to, and is not waited for until its time-out."""
+    local.start(launch(argv=python(PAUSE), directory=str(tmp_path)))
+    sink.wait_for(WEB, b"up")
+    command = 'sleep 1000 & echo $$ $! >said; kill -USR1 "$LAUNCHER_PID"; wait'
+    local.stop(WEB, Stop(level=StopLevel.SIGNAL, command=command))
+    events.until(Exited)
+    wait_gone(*map(int, (tmp_path / "said").read_text().split()))
+
+
 def test_orphans_that_end_are_reaped(local: LocalEngine, events: Events, sink: Memory) -> None:
     """The sub-reaper's duty: no zombie stays when a service's orphan ends before it."""
     local.start(launch(argv=python(DAEMON.format(become="pass", then=PAUSE))))

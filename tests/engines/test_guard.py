@@ -23,9 +23,9 @@ import os, sys, threading
 from launcher.engines.guard import Guard, fork_guard
 told = threading.Event()
 class Telling(Guard):
-    def watch(self, session, pipe=0):
-        super().watch(session, pipe)
-        if not pipe:
+    def watch(self, *sessions):
+        super().watch(*sessions)
+        if any(not pipe for _, pipe in sessions):
             told.set()
 guard = fork_guard()
 guard.__class__ = Telling
@@ -109,7 +109,7 @@ def guard_in_a_child(tell: str, **options: Any) -> tuple[int, subprocess.Popen[b
     """A child with a guard that executes `tell`, waits for a line and dies by -9; the guard's number."""
     code = (
         "import os, sys; sys.path.insert(0, os.getcwd()); from launcher.engines.guard import fork_guard; "
-        f"guard = fork_guard(); print(guard.id, flush=True); {tell or 'pass'}; "
+        f"guard = fork_guard(); guard.await_birth(); print(guard.id, flush=True); {tell or 'pass'}; "
         "sys.stdin.readline(); os.kill(os.getpid(), 9)"
     )
     child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, **options)
@@ -132,7 +132,7 @@ def sleeper(**options: Any) -> subprocess.Popen[bytes]:
 def test_a_forgotten_session_is_spared() -> None:
     """What is gone is struck out, among others, so that its number may be somebody else's."""
     told, forgotten = sleeper(), sleeper()
-    watch = "; ".join(f"guard.watch({pid}, 7)" for pid in (1 << 22, forgotten.pid, told.pid))
+    watch = "; ".join(f"guard.watch(({pid}, 7))" for pid in (1 << 22, forgotten.pid, told.pid))
     tell = f"{watch}; guard.forget({forgotten.pid}, 7)"
     guard, child = guard_in_a_child(tell)
     child.communicate(b"\n")
@@ -147,7 +147,7 @@ def test_a_process_that_hides_is_found_by_its_pipe() -> None:
     """Neither session nor environment betrays it, but it still writes where the launcher read."""
     reading, writing = os.pipe()
     hidden = sleeper(stdout=writing, env={})
-    guard, child = guard_in_a_child(f"guard.watch(1 << 22, {os.fstat(reading).st_ino})")
+    guard, child = guard_in_a_child(f"guard.watch((1 << 22, {os.fstat(reading).st_ino}))")
     os.close(writing)
     child.communicate(b"\n")
     wait_gone(hidden.pid, guard)
@@ -189,6 +189,6 @@ def test_a_guard_that_is_gone_is_nothing_to_die_of() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     guard = Guard("x", writing)
-    guard.watch(1 << 22)
+    guard.watch((1 << 22, 0))
     guard.dismiss()
     guard.forget(1 << 22)

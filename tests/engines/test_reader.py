@@ -6,6 +6,7 @@ import os
 import queue
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -151,6 +152,27 @@ def test_without_a_descriptor_for_a_pidfd_the_process_is_asked_about(
     spawn(reader, heard.put, "/bin/sh", "-c", "exit 9")
     assert heard.next() == 9
     reader.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="orphans come to us on Linux only")
+def test_a_child_reaped_by_its_maker_while_we_look_is_no_matter(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Libraries start processes too, and may wait for them in their own threads at any time."""
+    asked = os.getsid
+
+    def reaped_before(pid: int) -> int:
+        if pid == child.pid:
+            child.wait()
+        return asked(pid)
+
+    monkeypatch.setattr(os, "getsid", reaped_before)
+    child = subprocess.Popen(["/bin/true"], start_new_session=True)
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    looked = threading.Event()
+    reader.call(lambda: reader.when_quiet(lambda: reader.call(looked.set)))
+    assert looked.wait(PATIENCE)
+    assert child.returncode == 0
 
 
 def test_a_group_is_watched_where_nothing_else_can_be(heard: Heard) -> None:

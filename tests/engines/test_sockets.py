@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
+import subprocess
 
 import pytest
 
@@ -13,6 +15,10 @@ from launcher.orchestrator.events import Exited, Spawned, SpawnRefused
 from launcher.orchestrator.protocols import HeldSocket, Run, Stop, StopLevel
 from launcher.profile.model import Limits
 from tests.engines.world import Events, Memory, launch, python
+
+#: Holds a port until its input ends.
+LISTEN = """import socket, sys; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1], flush=True)
+sys.stdin.read()"""
 
 WEB, API = Run("web.1", 1), Run("api.1", 1)
 
@@ -106,13 +112,17 @@ def refused(events: Events) -> SpawnRefused:
 
 
 def test_a_port_that_is_taken_names_who_has_it(local: LocalEngine, events: Events) -> None:
-    """The number of the process and its command, where the system tells."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    """The number of the process and its command, of which a long one is cut, where the system tells."""
+    argv = (*python(LISTEN), "x" * 500)
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        port = int(other.stdout.readline())
         local.start(launch(argv=("true",), sockets=(HeldSocket("web", "127.0.0.1", port),)))
         error = refused(events).error
+        other.communicate()
     assert isinstance(error, SocketUnavailable)
-    assert str(error).startswith(f'cannot start "web": port {port} is taken by pid {os.getpid()} (')
+    command = re.escape(" ".join(argv)[:80])
+    assert re.fullmatch(rf'cannot start "web": port {port} is taken by pid {other.pid} \({command}\)', str(error))
 
 
 def test_an_address_that_is_not_ours_cannot_be_listened_on(local: LocalEngine, events: Events) -> None:

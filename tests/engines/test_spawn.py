@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from launcher.engines import spawn
 from launcher.engines.local import LocalEngine
 from launcher.errors import CommandNotFound, FolderMissing, LauncherError, NotExecutable, SpawnFailed
 from launcher.orchestrator.events import Exited, Spawned, SpawnRefused
@@ -41,6 +40,16 @@ REFUSED: dict[str, tuple[dict[str, Any], type[LauncherError], str]] = {
         NotExecutable,
         "./bare is neither a program nor a script with an interpreter (#!)",
     ),
+    "directory missing for the shell": (
+        {"shell": "cd x; y", "directory": "/no/such"},
+        FolderMissing,
+        "no such directory: /no/such",
+    ),
+    "words with a parameter not found": (
+        {"shell": "gunicorn $X", "env": PATH},
+        CommandNotFound,
+        "command not found: gunicorn (PATH of the service: /usr/bin:/bin)",
+    ),
     "interpreter missing": (
         {"argv": ("./script",)},
         CommandNotFound,
@@ -50,7 +59,6 @@ REFUSED: dict[str, tuple[dict[str, Any], type[LauncherError], str]] = {
     "unknown user": ({"argv": ("true",), "user": "nobody-at-all"}, SpawnFailed, "no such user: nobody-at-all"),
     "zero byte": ({"argv": ("true", "\0")}, SpawnFailed, "embedded null byte"),
     "too long": ({"argv": ("true", "x" * 10_000_000)}, SpawnFailed, "Argument list too long"),
-    "no size": ({"argv": ("true",), "limits": Limits(memory="lots")}, SpawnFailed, "not a size: lots"),
 }
 
 
@@ -110,10 +118,30 @@ def test_no_shell_is_left_standing_in_front_of_a_simple_command(
     assert (int(sink.output[WEB]) != pid) is stands
 
 
+def test_a_script_without_a_first_line_is_run_by_the_shell(
+    local: LocalEngine, events: Events, sink: Memory, folder: Path
+) -> None:
+    """As it is when typed there, though the words are plain and executed first."""
+    (folder / "bare").write_text("echo it ran with $1")
+    local.start(launch(shell="./bare this", directory=str(folder)))
+    assert events.until(Exited).code == 0
+    assert sink.output[WEB] == b"it ran with this\n"
+
+
+@pytest.mark.parametrize("what", [{"argv": ("id", "-u")}, {"shell": "id -u"}], ids=["argv", "shell"])
+def test_without_a_path_the_shell_s_own_is_searched(
+    local: LocalEngine, events: Events, sink: Memory, what: dict[str, Any]
+) -> None:
+    """Also where no shell is asked."""
+    local.start(launch(**what, env={}))
+    assert events.until(Exited).code == 0
+    assert sink.output[WEB] == f"{os.geteuid()}\n".encode()
+
+
 @pytest.mark.parametrize("what", [{"argv": ("sh", "-c", "ulimit -n; ulimit -d")}, {"shell": "ulimit -n; ulimit -d"}])
 def test_limits_hold_for_argv_and_shell(local: LocalEngine, events: Events, sink: Memory, what: dict[str, Any]) -> None:
     """Open files by number, data memory in KB of 1024."""
-    local.start(launch(**what, limits=Limits(open_files=99, memory="512MB")))
+    local.start(launch(**what, limits=Limits(open_files=99, memory=512 << 20)))
     assert events.until(Exited).code == 0
     assert sink.output[WEB] == b"99\n524288\n"
 
@@ -143,12 +171,3 @@ def test_words_reach_the_program_as_they_are(local: LocalEngine, events: Events,
     local.start(launch(argv=(*python("import sys; print(sys.argv[1:])"), *words), limits=Limits(open_files=99)))
     events.until(Exited)
     assert sink.output[WEB].decode() == f"{list(words)}\n"
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [(7, 7), ("7", 7), ("64k", 65536), ("512MB", 512 << 20), ("2GiB", 2 << 30), ("1.5 g", 3 << 29), ("1T", 1 << 40)],
-)
-def test_sizes_are_powers_of_1024(text: str | int, expected: int) -> None:
-    """As Compose has them."""
-    assert spawn.size(text, "") == expected

@@ -54,8 +54,8 @@ def make_console(writer, out, **more):
     return Console(writer, labels=LABELS, descriptor=out, wall=lambda: AT, **more)
 
 
-def batch(label, lines, at=AT):
-    return Batch(Run(label, 1), label, lines, at)
+def batch(label, lines, at=AT, generation=0):
+    return Batch(Run(label, generation), label, lines, at)
 
 
 def honcho_prints(lines, *, colour, prefix):
@@ -166,6 +166,21 @@ def test_each_generation_is_announced_when_its_pid_is_known(writer, out, printed
     console(changed("ready", "unhealthy", pid=12))
     console(changed("starting", "ready", pid=13, generation=2))
     assert said(printed()) == ["web.1 started (pid=12)", "web.1 started (pid=13)"]
+
+
+def test_what_a_service_prints_at_once_stands_below_its_start(writer, out, printed):
+    """The reader may be faster than the loop, at every start."""
+    console = make_console(writer, out, procfile=True)
+    for generation in (1, 2):
+        console.print(batch("web.1", b"early\nbird\n", generation=generation))
+        console(changed("waiting", "starting", generation=generation))
+        console(changed("starting", "starting", pid=12, generation=generation))
+        console.print(batch("web.1", b"late\n", generation=generation))
+    console.print(batch("db.1", b"never told\n", generation=1))
+    lines = [line.partition("| ")[2] for line in printed().splitlines()]
+    assert lines == ["web.1 started (pid=12)", "early", "bird", "late"] * 2
+    console.close()
+    assert printed().endswith("| never told\n"), "what was never announced comes at the end"
 
 
 def test_closing_a_terminal_that_takes_everything_says_nothing(writer, out, printed):

@@ -28,6 +28,47 @@ def test_everything_stops_in_reverse_order():
     assert rehearsal.loop.status == 0
 
 
+WAITS = {
+    "a chain": (shop(), (), ["stopping worker; orders, catalog wait for it"]),
+    "two that one waits for, and one that nobody does": (
+        {"db": {}, "api": {"depends_on": {"db": {}}}, "web": {"depends_on": {"db": {}}}, "lonely": {}},
+        (),
+        ["stopping api, web; db waits for them"],
+    ),
+    "nothing waits": ({"api": {}, "web": {}}, (), []),
+    "one that goes alone": (shop(), ("catalog",), []),
+    "one that takes another along": (
+        {"db": {}, "api": {"depends_on": {"db": {"on_loss": "stop"}}}},
+        ("db",),
+        ["stopping api; db waits for it"],
+    ),
+    "many": (
+        {"db": {}, **{f"w{number}": {"depends_on": {"db": {}}} for number in range(10)}},
+        (),
+        ["stopping w0, w1, w2, w3, w4, w5, w6, w7 and 2 more; db waits for them"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("services", "named", "notes"), WAITS.values(), ids=WAITS)
+def test_what_waits_for_others_to_stop_is_told_once(services, named, notes):
+    """Otherwise nothing would be heard of it until they have ended."""
+    rehearsal = Rehearsal(services)
+    rehearsal.start()
+    for name in services:
+        if name == "migrate":
+            rehearsal.exits(name, 0)
+        elif "health" in services[name]:
+            rehearsal.passes(name)
+    rehearsal.engine.deaf = set(rehearsal.engine.running)
+    rehearsal.stop(*named)
+    assert rehearsal.notes == notes
+    if not named:
+        rehearsal.stop()
+        rehearsal.signal(15)
+        assert rehearsal.notes == [*notes, "SIGTERM received"]
+
+
 def test_independent_services_stop_at_once():
     """Both are asked before either has gone."""
     rehearsal = Rehearsal({"a": {}, "b": {}})
@@ -165,7 +206,7 @@ def test_an_unknown_service_is_an_error_with_the_nearest_name():
     """Nothing happens."""
     rehearsal = up(Rehearsal(shop()))
     (outcome,) = rehearsal.stop("catalgo")
-    assert str(outcome.error) == 'no service "catalgo": did you mean `catalog`?'
+    assert str(outcome.error) == 'no service "catalgo", did you mean `catalog`?'
 
 
 # Endings ---------------------------------------------------------------------------------------------

@@ -52,7 +52,8 @@ def prepare(
 
 
 def env_of(*args: Any, **kwargs: Any) -> dict[str, str]:
-    return {name: value for name, value in prepare(*args, **kwargs).launch.env.items() if name not in OURS}
+    env = prepare(*args, **kwargs).launch.env
+    return {name: value for name, value in env.items() if name not in {*OURS, "PWD"}}
 
 
 def test_what_the_launcher_sets() -> None:
@@ -73,6 +74,7 @@ def test_what_the_launcher_sets() -> None:
         "LAUNCHER_INSTANCE": "api.2",
         "LAUNCHER_GENERATION": "3",
         "NOTIFY_SOCKET": "/run/notify",
+        "PWD": "/project",
     }
     assert (one.launch.instance, one.launch.generation) == ("api.2", 3)
 

@@ -121,6 +121,24 @@ def test_roll_back_leaves_alone_what_ran_before():
     assert not rehearsal.loop.is_over
 
 
+def test_what_is_rolled_back_gets_no_trial_start_and_promises_none():
+    """Neither the service that failed for good, nor one whose failure alone would have rolled nothing back."""
+    quick = {"restart": {"delay": 0, "burst": 1, "cooldown": 30}}
+    rehearsal = Rehearsal({"extra": {**quick, "required": False}, "api": quick, "web": CHECKED})
+    outcomes = rehearsal.start()
+    for label in ("extra", "extra", "api", "api"):
+        rehearsal.exits(label, 3)
+        rehearsal.advance(0)
+    reason = "exited with code 3; circuit open after 2 failures within 60 s, no trial start"
+    assert rehearsal.view("api").reason.text == reason
+    (outcome,) = outcomes
+    assert outcome.error.sentence.endswith(reason)
+    assert rehearsal.states() == {"extra": "stopped", "api": "failed", "web": "stopped"}
+    assert rehearsal.loop.is_over
+    rehearsal.advance(100)
+    assert rehearsal.states() == {"extra": "stopped", "api": "failed", "web": "stopped"}
+
+
 def test_a_service_that_is_not_required_rolls_nothing_back():
     """Required = false: the others go on."""
     rehearsal = Rehearsal({"extra": {"required": False, "restart": {"policy": "no"}}, "api": CHECKED})
@@ -144,3 +162,14 @@ def test_a_crash_during_start_up_is_retried_until_the_deadline():
     assert rehearsal.state("api") is State.FAILED
     assert "not ready within 1 s" in rehearsal.view("api").reason.text
     assert outcomes[0].status == 4
+
+
+def test_the_prober_is_told_whom_a_service_runs_as():
+    """What it says READY=1 to must let that user in, also where a variable names the user."""
+    user = {"api": "nobody", "web": "${RUN_AS:-www-data}"}
+    rehearsal = Rehearsal({name: {**CHECKED, "user": user} for name, user in user.items()})
+    rehearsal.start()
+    assert {launch.instance: (launch.user, launch.env["NOTIFY_SOCKET"]) for launch in rehearsal.engine.launches} == {
+        "api.1": ("nobody", "/fake/nobody/api.1.1"),
+        "web.1": ("www-data", "/fake/www-data/web.1.1"),
+    }

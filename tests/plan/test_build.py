@@ -183,8 +183,6 @@ PROBLEMS = [
         {},
         [(2004, "api.2 and web both ask for port 8002")],
     ),
-    ("ports end", {"api": {"port": 65535, "replicas": 2}}, {}, [(1005, "api.2 would have port 65536")]),
-    ("no range", {"api": {"port": "auto"}}, {"ports": "8000"}, [(1005, 'launcher.ports: "8000"')]),
     (
         "too few ports",
         {"api": {"port": "auto", "replicas": 2}, "web": {"app": "shop:app"}},

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from launcher.errors import WrongType
 from launcher.plan.build import build
-from launcher.plan.ports import conflicts, draw, parse_range
+from launcher.plan.ports import conflicts, draw
+from launcher.profile.sizes import parse_ports
 
 from .plans import FREE, profile_of
 
@@ -24,6 +24,7 @@ DRAWS = [
     ("kept outside the range", "8000-8099", {}, {"s0": 9999}, 2, [9999, 8000]),
     ("recorded twice: the first keeps it", "8000-8099", {}, {"s0": 8005, "s1": 8005}, 2, [8005, 8000]),
     ("recorded by a stranger", "8000-8099", {}, {"other": 8000}, 1, [8000]),
+    ("a range of one", "9000", {}, {}, 2, [9000]),
     ("none left", "8000-8001", {8000}, {}, 2, [8001]),
 ]
 
@@ -34,14 +35,14 @@ DRAWS = [
 def test_draws(text: str, taken: set[int], recorded: dict[str, int], count: int, expected: list[int]) -> None:
     """Each instance gets a port in turn, its own of before if it had one."""
     names = [f"s{number}" for number in range(count)]
-    span = parse_range(text)
+    span = parse_ports(text)
     drawn = draw(names, span=span, asked=(), recorded=recorded, is_free=lambda port: port not in taken)
     assert list(drawn.values()) == expected
 
 
 def test_numbers_asked_for_are_never_drawn() -> None:
     """Neither free nor recorded ones."""
-    drawn = draw(["a", "b"], span=parse_range("8000-8009"), asked={8000, 8001}, recorded={"a": 8001}, is_free=FREE)
+    drawn = draw(["a", "b"], span=parse_ports("8000-8009"), asked={8000, 8001}, recorded={"a": 8001}, is_free=FREE)
     assert drawn == {"a": 8002, "b": 8003}
 
 
@@ -53,7 +54,7 @@ def test_free_is_asked_only_as_often_as_needed() -> None:
         asked.append(port)
         return port != 8000
 
-    draw(["a", "b"], span=parse_range("8000-8099"), asked=(), recorded={"a": 8050}, is_free=is_free)
+    draw(["a", "b"], span=parse_ports("8000-8099"), asked=(), recorded={"a": 8050}, is_free=is_free)
     assert asked == [8000, 8001]
 
 
@@ -102,19 +103,3 @@ def test_conflicts_name_both() -> None:
     """Each instance that comes too late is told with the one that has the port."""
     found = conflicts([("a", 1), ("b", 2), ("c", 1), ("d", 1)])
     assert [problem.sentence for problem in found] == ["a and c both ask for port 1", "a and d both ask for port 1"]
-
-
-RANGES = [("8000-8099", range(8000, 8100)), (" 1 - 65535 ", range(1, 65536)), ("80-80", range(80, 81))]
-
-
-@pytest.mark.parametrize(("text", "expected"), RANGES)
-def test_ranges(text: str, expected: range) -> None:
-    """Both ends are in."""
-    assert parse_range(text) == expected
-
-
-@pytest.mark.parametrize("text", ["", "8000", "8000-", "a-b", "9000-8000", "0-10", "1-65536", "1-2-3", "-1-5", "٣-٤"])
-def test_no_ranges(text: str) -> None:
-    """What is no range of ports is refused."""
-    with pytest.raises(WrongType, match="is no range of ports"):
-        parse_range(text)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import re
+import signal
 import socket
 import subprocess
 import threading
@@ -34,10 +36,14 @@ class RealClock:
 
 
 class RealChildren:
-    """`Children` on subprocess, a thread for each command. `told` is set whenever an end has been told."""
+    """`Children` on subprocess, a thread for each command; `told` is set whenever an end has been told.
+
+    While `deaf`, a command can't be killed, as one that is just ending can't.
+    """
 
     def __init__(self) -> None:
         self.told = threading.Event()
+        self.deaf = False
 
     def run(
         self,
@@ -47,34 +53,37 @@ class RealChildren:
         directory: str,
         timeout: float,
         done: Callable[[int | None, bytes], None],
-    ) -> None:
-        threading.Thread(target=self._run, args=(argv, env, directory, timeout, done), daemon=True).start()
-
-    def _run(
-        self,
-        argv: tuple[str, ...],
-        env: Mapping[str, str],
-        directory: str,
-        timeout: float,
-        done: Callable[[int | None, bytes], None],
-    ) -> None:
+    ) -> Callable[[], None]:
         try:
-            ended = subprocess.run(
+            child = subprocess.Popen(
                 argv,
                 env=dict(env),
                 cwd=directory,
-                timeout=timeout,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                check=False,
+                start_new_session=True,
             )
-        except subprocess.TimeoutExpired as error:
-            done(None, (error.output or b"")[-4096:])
         except FileNotFoundError as error:
             done(127, str(error).encode())
+            return lambda: None
+        threading.Thread(target=self._await, args=(child, timeout, done), daemon=True).start()
+        return lambda: None if self.deaf else _kill(child)
+
+    def _await(self, child: subprocess.Popen[bytes], timeout: float, done: Callable[[int | None, bytes], None]) -> None:
+        try:
+            output, _ = child.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            _kill(child)
+            output, _ = child.communicate()
+            done(None, output[-4096:])
         else:
-            done(ended.returncode, ended.stdout[-4096:])
+            done(child.returncode, output[-4096:])
         self.told.set()
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    if child.poll() is None:
+        os.killpg(child.pid, signal.SIGKILL)
 
 
 class FakeTaps:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
 from launcher.probes.exec import judge
 from launcher.profile.model import Health
+from tests.engines.world import wait_gone
 
 JUDGED = [
     ("success", 0, b"", (True, "exit code 0")),
@@ -59,14 +62,30 @@ def test_a_missing_command(bench) -> None:
     assert bench.check(Health(exec=["/no/such/command"])).answer.startswith("exit code 127 (not found)\n")
 
 
-def test_a_late_end_is_not_told(bench, tmp_path) -> None:
-    """A command that ends after its run was unwatched is nobody's."""
-    fifo = tmp_path / "gate"
-    subject = f"mkfifo {fifo}; read -r line <{fifo}"
-    run = bench.watch(Health(exec=subject, timeout=10), env={"PATH": "/usr/bin:/bin"})
-    while not fifo.exists():
+def unwatch_once(bench, there: Path, command: str) -> None:
+    """Watch a run with this check, and no more as soon as the check has made a file."""
+    run = bench.watch(Health(exec=command, timeout=1000), env={"PATH": "/usr/bin:/bin"})
+    deadline = time.monotonic() + 10
+    while not there.exists():
+        assert time.monotonic() < deadline
         bench.silence()
     bench.scheduler.unwatch(run)
+
+
+def test_a_late_end_is_not_told(bench, tmp_path) -> None:
+    """A command that was just ending when its run was unwatched is nobody's."""
+    bench.children.deaf = True
+    fifo = tmp_path / "gate"
+    unwatch_once(bench, fifo, f"mkfifo {fifo}; read -r line <{fifo}")
     fifo.write_text("go\n")
+    assert bench.children.told.wait(10)
+    bench.silence()
+
+
+def test_the_command_of_an_unwatched_run_is_killed(bench, tmp_path) -> None:
+    """At once, with what it started, and not at its time-out."""
+    said = tmp_path / "said"
+    unwatch_once(bench, said, f"sleep 1000 & echo $$ $! >{said}.new && mv {said}.new {said}; wait")
+    wait_gone(*map(int, said.read_text().split()))
     assert bench.children.told.wait(10)
     bench.silence()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import pwd
 import socket
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -129,6 +132,33 @@ def test_the_socket_is_the_owners(bench) -> None:
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     bench.scheduler.close()
     assert list(bench.folder.iterdir()) == []
+
+
+#: Says READY=1 as another user.
+SAY = """import os, pwd, socket, sys
+entry = pwd.getpwnam(sys.argv[1])
+os.setgroups([])
+os.setgid(entry.pw_gid)
+os.setuid(entry.pw_uid)
+with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+    sock.sendto(b"READY=1", sys.argv[2])
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may change the user")
+def test_the_socket_of_another_users_run_is_that_users(bench) -> None:
+    """It gets in where nobody else does, its word counts, and nothing is left of it."""
+    path = Path(bench.scheduler.prepare(RUN, NOTIFY, user="nobody")["NOTIFY_SOCKET"])
+    assert (path.stat().st_uid, stat.S_IMODE(path.stat().st_mode)) == (pwd.getpwnam("nobody").pw_uid, 0o600)
+    assert (path.parent.stat().st_uid, stat.S_IMODE(path.parent.stat().st_mode)) == (0, 0o711)
+    bench.watch(NOTIFY, run=RUN)
+    with pytest.raises(subprocess.CalledProcessError):
+        subprocess.run([sys.executable, "-c", SAY, "daemon", path], check=True, stderr=subprocess.DEVNULL)
+    bench.silence()
+    subprocess.run([sys.executable, "-c", SAY, "nobody", path], check=True)
+    assert bench.verdict() == Verdict(ok=True, answer="READY=1")
+    bench.scheduler.unwatch(RUN)
+    assert not path.parent.exists()
 
 
 @pytest.mark.skipif(not hasattr(socket, "SO_PASSCRED"), reason="the sender is known on Linux only")

@@ -82,7 +82,7 @@ def test_ranges_of_ports(text, ports):
     assert parse_ports(text) == ports
 
 
-@pytest.mark.parametrize("text", ["", "0-5", "9-8", "1-65536", "a-b", "-5", "8000-", "123456"])
+@pytest.mark.parametrize("text", ["", "0-5", "9-8", "1-65536", "a-b", "-5", "8000-", "123456", "1-2-3", "٣-٤"])
 def test_what_is_no_range_of_ports(text):
     """It is refused."""
     with pytest.raises(WrongType):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 
+from launcher.errors import ProblemsFound
 from tests.profile.loading import loaded, problems
 
 #: What is wrong -> text, what is told in order: code, line, words.
@@ -40,6 +41,11 @@ CASES = {
         ['1005 :3: services.a.restart: expected one of "no", "on-failure", "always", got "alway", did you mean `always`?'],
     ),
     "no duration": ("[services.a]\ncommand = 'x'\nready_timeout = '5x'", ['1005 :3: services.a.ready_timeout: expected a duration, got "5x"']),
+    "a check in no time": ("[services.a]\ncommand = 'x'\nhealth = { log = 'x', timeout = 0 }", ["1005 :3: services.a.health.timeout: must be more than 0, got 0"]),
+    "checks without pause": (
+        "[services.a]\ncommand = 'x'\nhealth.exec = 'x'\nhealth.interval = '0s'\nhealth.start_interval = 0.0",
+        ["1005 :4: services.a.health.interval: must be more than 0, got 0s", "1005 :5: services.a.health.start_interval: must be more than 0, got 0.0"],
+    ),
     "no size": ("[services.a]\ncommand = 'x'\nlimits.memory = 'lots'", ['1005 :3: services.a.limits.memory: expected a size, got "lots"']),
     "a date": ("[services.a]\ncommand = 'x'\nport = 1979-05-27", ['1005 :3: services.a.port: expected a whole number or "auto", got a date or time']),
     "a secret is not shown": ("[services.a]\ncommand = 'x'\nenv = { T_TOKEN = ['s3'] }", ["1005 :3: services.a.env.T_TOKEN: expected a text, got a list"]),
@@ -116,6 +122,8 @@ CASES = {
     "reference to a service without port": ("[env]\nU = '${services.a.url}'\n[services.a]\ncommand = 'x'", ["1008 :2: env.U: ${services.a.url}: service `a` has no port"]),
     "reference to no socket": ("[services.a]\ncommand = 'x ${socket.fd}'", ["1008 :2: services.a.command: ${socket.fd}: this service holds no socket"]),
     "a broken reference": ("[env]\nU = '${'", ["1008 :2: env.U: "]),
+    "a broken reference in a path": ("[services.a]\napp = 'a:b'\npythonpath = ['${services.b.url}']", ["1008 :3: services.a.pythonpath: ${services.b.url}: no service `b`"]),
+    "a broken reference in a check without a shell": ("[services.a]\ncommand = 'x'\nhealth = { exec = ['${'] }", ["1008 :3: services.a.health.exec: "]),
     "missing folder": ("[services.a]\ncommand = 'x'\ndirectory = 'no/where'", ["1013 :3: services.a.directory: there is no folder no/where"]),
     "missing pythonpath": ("[services.a]\napp = 'a:b'\npythonpath = ['src']", ["1013 :3: services.a.pythonpath: there is no folder src"]),
     "missing env_file": ("[launcher]\nenv_file = ['s.env']", ["1010 :2: launcher.env_file: s.env does not exist or cannot be read"]),
@@ -132,6 +140,17 @@ def test_what_is_said(project, what):
     found = problems(project)
     expected = [line.replace(" :", " profiles/dev.toml:", 1) for line in told]
     assert [line[: len(wanted)] for line, wanted in zip(found, expected, strict=True)] == expected
+
+
+def test_what_is_out_of_range_is_told_the_default(project):
+    """Which is in range, and what most people want."""
+    project.profile("dev", "[services.a]\ncommand = 'x'\nreplicas = 0\nhealth = { exec = 'x', timeout = 0 }\n")
+    with pytest.raises(ProblemsFound) as raised:
+        loaded(project)
+    assert [problem.remedy for problem in raised.value.problems] == [
+        "Leave it out for the default, 1.",
+        "Leave it out for the default, 2 s.",
+    ]
 
 
 def test_all_problems_of_all_files_at_once(project):

@@ -167,6 +167,8 @@ def test_the_schema_takes_what_a_profile_takes():
         "[services.a]\nport = 'auot'",
         "[services.a]\nreplicas = 0",
         "[services.a]\nhealth = { interval = '5x' }",
+        "[services.a]\nhealth = { timeout = 0 }",
+        "[services.a]\nhealth = { start_interval = 0 }",
         "[services.a]\nlimits = { memory = 'lots' }",
         "[services.a]\ndepends_on = { b = 'heathly' }",
         "[services.a]\nrestart = 'alway'",

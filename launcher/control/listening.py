@@ -1,0 +1,39 @@
+"""The listening end of the control socket: bound in the run folder, for its owner only.
+
+Knows folders and sockets; nothing of what is said over them.
+"""
+
+from __future__ import annotations
+
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+from launcher.control.address import SOCKET_NAME, reachable
+from launcher.errors import RunFolderUnusable
+
+
+def listen(folder: Path) -> socket.socket:
+    """Listen in `folder`, without blocking. Its lock is held by the caller, so a socket there was left by a crash."""
+    fresh = f"{SOCKET_NAME}.new"
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        (folder / fresh).unlink(missing_ok=True)
+        with reachable(folder, fresh) as address:
+            listener.bind(address)
+        (folder / fresh).chmod(0o600)
+        listener.listen(16)
+        listener.setblocking(False)
+        # Renamed when it listens, so that nobody finds a socket that refuses.
+        (folder / fresh).rename(folder / SOCKET_NAME)
+    except OSError as problem:
+        listener.close()
+        raise RunFolderUnusable(f"cannot listen in {folder}: {problem.strerror or problem}") from problem
+    return listener
+
+
+def vanish(folder: Path, listener: socket.socket) -> None:
+    """Listen no more: new clients find no socket, those not yet accepted are refused."""
+    with suppress(OSError):  # somebody else may have tidied up
+        (folder / SOCKET_NAME).unlink()
+    listener.close()
