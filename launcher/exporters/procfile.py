@@ -20,6 +20,8 @@ TARGET = "a Procfile"
 WEB, RELEASE = "web", "release"
 
 _KEPT = frozenset({Feature.ENV_FILE, Feature.STAYS_DOWN})
+#: What whoever runs Procfiles does anyway, and what its command line counts.
+_OF_A_PROCFILE = frozenset({Feature.ON_EXIT, Feature.GRACE, Feature.REPLICAS})
 
 
 class Procfile:
@@ -52,7 +54,7 @@ class Procfile:
         content = "".join(f"{one}\n" for one in lines)
         return Rendered(
             files=(File(name="Procfile", content=content, private=secret),),
-            losses=lost(plan, TARGET, kept=_KEPT | {Feature.ON_EXIT} if plan.procfile else _KEPT),
+            losses=lost(plan, TARGET, kept=_KEPT | _OF_A_PROCFILE if plan.procfile else _KEPT),
             notes=tuple(notes),
         )
 

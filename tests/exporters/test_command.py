@@ -221,6 +221,16 @@ def test_procfile_is_exported_as_honcho_does_it(project: ProjectFolder, tmp_path
     assert written[0] == written[1]
 
 
+def test_procfile_of_a_procfile_loses_nothing(project: ProjectFolder, tmp_path: Path) -> None:
+    """It comes back as it was, with no warning."""
+    project.procfile("web: serve $PORT\njob: work 'a b'\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "launcher", "export", "procfile"],
+        cwd=project.root, env=environ(tmp_path), capture_output=True, text=True, timeout=30, check=True,
+    )  # fmt: skip
+    assert (done.stdout.split("\n", 1)[1], done.stderr) == ("web: serve $PORT\njob: work 'a b'\n", "")
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [
