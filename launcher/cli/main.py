@@ -74,6 +74,14 @@ def _run(words: list[str]) -> int:
             from launcher.cli import control  # noqa: PLC0415
 
             return control.COMMANDS[args.command](args)
+        case "timeline":
+            from launcher.cli.timeline import timeline  # noqa: PLC0415
+
+            return timeline(args)
+        case "doctor":
+            from launcher.cli.doctor import doctor  # noqa: PLC0415
+
+            return doctor(args)
         case "plan" | "graph" | "explain" | "version":
             from launcher.cli import inspect  # noqa: PLC0415
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import time
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
@@ -36,8 +37,9 @@ def main() -> int:
         sockets = take_sockets()
         server = make_server(drain=arguments.drain)
         sys.path[:0] = [os.path.abspath(folder) for folder in (arguments.directory, *arguments.pythonpath)]  # noqa: PTH100  (resolve() would follow links: an app's folder is what its profile says)
+        began = time.monotonic()
         app, is_wsgi = load_app(parse_target(arguments.app))
-        server.serve_app(app, sockets, lifespan=not is_wsgi)
+        server.serve_app(app, sockets, lifespan=not is_wsgi, imported=time.monotonic() - began)
     except CannotServe as error:
         sys.stderr.write(f'{error.traceback()}cannot serve "{arguments.app}": {error}\n')
         return EXIT_CANNOT_SERVE

@@ -22,6 +22,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
     answer: str
     #: How long the check took, in seconds.
     took: float = 0.0
+    #: How long the import of the app took, where its host says so with its READY=1.
+    imported: float | None = None
 
 
 class Opened(Struct, frozen=True):

@@ -117,6 +117,8 @@ def probed(stage: Stage, life: Life, verdict: Verdict) -> None:
     forgiven = life.phase is Phase.STARTING or stage.clock.now() - life.launched < life.check.start_period
     life.failures = 0 if verdict.ok or forgiven else life.failures + 1
     life.health = Health(ok=verdict.ok, answer=verdict.answer, at=stage.clock.wall(), failures=life.failures)
+    if verdict.imported is not None:
+        life.imported = verdict.imported
     if verdict.ok and life.phase is not Phase.READY:
         _passed(stage, life, verdict.answer)
     elif life.phase is Phase.READY and life.failures >= life.check.retries:
@@ -134,7 +136,7 @@ def elapsed(stage: Stage, life: Life, kind: TimerKind) -> None:
             stage.fire(life, Trigger.BACKOFF_OVER, life.reason)
         case TimerKind.COOLDOWN:
             life.tally = restart.tried(life.tally)
-            stage.fire(life, Trigger.COOLDOWN_OVER, Reason(text="trial start after the cooldown"))
+            stage.fire(life, Trigger.COOLDOWN_OVER, Reason(text=restart.TRIAL))
         case TimerKind.STABLE:
             life.tally = restart.steadied(life.tally)
         case TimerKind.OUTLIVE:

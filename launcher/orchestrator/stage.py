@@ -92,6 +92,8 @@ class Stage:
                 at=self.clock.wall(),
                 pid=life.pid,
                 exit_code=life.exit_code,
+                at_monotonic=self.clock.now(),
+                imported=life.imported,
             )
         )
 
@@ -174,7 +176,7 @@ class Stage:
 
     def _launch(self, life: Life, engine: Engine) -> None:
         life.generation += 1
-        life.exit_code = life.health = None
+        life.exit_code = life.health = life.imported = None
         life.failures = 0
         life.launched, life.started_wall = self.clock.now(), self.clock.wall()
         life.check = health_of(life.service)

@@ -6,6 +6,7 @@ What else the protocol knows (STOPPING, RELOADING, EXTEND_TIMEOUT_USEC, WATCHDOG
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import struct
@@ -24,6 +25,9 @@ _IS_LINUX = sys.platform == "linux"
 #: A path in `sockaddr_un` and its final NUL take 108 bytes on Linux, 104 on macOS and the BSDs.
 LONGEST_PATH = 107 if _IS_LINUX else 103
 
+#: What our host says beside READY=1; sd_notify(3) keeps names that begin with X_ for such.
+IMPORTED = b"X_LAUNCHER_IMPORT_SECONDS="
+
 #: sd_notify's own limit is the page.
 _DATAGRAM = 4096
 
@@ -40,6 +44,16 @@ def parse_datagram(data: bytes) -> tuple[bool, str | None]:
         elif line.startswith(b"STATUS="):
             status = printable(line[7:])
     return ready, status
+
+
+def imported_of(data: bytes) -> float | None:
+    """How many seconds the import of an app took, where a datagram of our host says so."""
+    for line in data.split(b"\n"):
+        if line.startswith(IMPORTED):
+            with suppress(ValueError):
+                seconds = float(line[len(IMPORTED) :])
+                return seconds if 0 <= seconds < math.inf else None
+    return None
 
 
 class Mailbox:
@@ -190,7 +204,7 @@ class NotifyProbes:
                 mailbox.status = status
             said = f"\n{mailbox.status}" if mailbox.status else ""
             if mailbox.is_ready:
-                self._tell(run, Verdict(ok=True, answer=f"READY=1{said}"))
+                self._tell(run, Verdict(ok=True, answer=f"READY=1{said}", imported=imported_of(data)))
             elif status:
                 self._tell(run, Verdict(ok=False, answer=f"no READY=1 yet{said}"))
 

@@ -20,7 +20,7 @@ from launcher.probes.log import LogProbes
 from launcher.probes.names import Names
 from launcher.probes.notify import NotifyProbes
 from launcher.probes.reactor import Reactor
-from launcher.probes.rounds import Rounds
+from launcher.probes.rounds import Rounds, Timed
 from launcher.probes.tcp import TcpProbe
 from launcher.profile.model import Health
 
@@ -31,8 +31,18 @@ if TYPE_CHECKING:
 class Scheduler:
     """Watches runs. The first check of a run begins at once, each further one when `pace` says."""
 
-    def __init__(self, *, post: Post, clock: Clock, children: Children, taps: Taps, folder: Path) -> None:
+    def __init__(
+        self,
+        *,
+        post: Post,
+        clock: Clock,
+        children: Children,
+        taps: Taps,
+        folder: Path,
+        timed: Timed | None = None,
+    ) -> None:
         self._post = post
+        self._timed = timed
         self._clock = clock
         self._children = children
         self._reactor = Reactor(clock)
@@ -89,7 +99,9 @@ class Scheduler:
             self._post(Probed(watch.run.instance, watch.run.generation, Verdict(ok=False, answer=str(error))))
             return
         self.unwatch(watch.run)
-        rounds = Rounds(watch, probe, since=self._clock.now(), reactor=self._reactor, post=self._post)
+        rounds = Rounds(
+            watch, probe, since=self._clock.now(), reactor=self._reactor, post=self._post, timed=self._timed
+        )
         self._rounds[watch.run] = rounds
         self._reactor.start()
         self._reactor.call(rounds.begin)
