@@ -164,5 +164,5 @@ def serving(app: str, **how: Any) -> Iterator[Server]:
 def serving_ready(app: str, **how: Any) -> Iterator[Server]:
     """As `serving`, entered when the app has reported that it is ready."""
     with serving(app, **how) as server:
-        assert server.notice() == "READY=1", server.output()
+        assert server.notice().startswith("READY=1\n"), server.output()
         yield server

@@ -198,9 +198,20 @@ def _is_open(path: Path) -> bool:
 
 
 def _clock_step() -> float:
-    wall, monotonic = time.time(), time.monotonic()
+    before = _apart()
     time.sleep(GLANCE)
-    return (time.time() - wall) - (time.monotonic() - monotonic)
+    return _apart() - before
+
+
+def _apart() -> float:
+    """How far the wall clock is ahead of the monotonic one, by the reading during which we were held up least."""
+    readings = []
+    for _ in range(5):
+        begin = time.monotonic()
+        wall = time.time()
+        end = time.monotonic()
+        readings.append((end - begin, wall - begin))
+    return min(readings)[1]
 
 
 def _ahead(folder: Path) -> float:

@@ -16,8 +16,8 @@ from launcher.profile.origins import Path
 from launcher.profile.positions import positions
 from launcher.profile.secrets import is_secret
 
-#: A reference to a variable, with or without a default: what stands in its place is not in the file.
-_REFERENCE = re.compile(r"\$\{[^}]*\}")
+#: A reference to a variable: what stands in its place is not in the file, but for a default.
+_REFERENCE = re.compile(r"\$\{[^}:]*(?::-(?P<default>[^}]*)|[^}]*)\}")
 #: `scheme://user:password@`; a user alone is no secret worth a warning.
 _PASSWORD = re.compile(r"""[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#"'<>:@]*:[^\s/?#"'<>]+@""")
 
@@ -30,12 +30,12 @@ def written_secrets(text: str, place: str) -> list[WrittenSecret]:
         return []
     settings = table.get("launcher")
     names = settings.get("secret", ()) if isinstance(settings, dict) else ()
-    extra = frozenset(name for name in names if isinstance(name, str))
+    extra = frozenset(name for name in names if isinstance(name, str)) if isinstance(names, list) else frozenset()
     lines = positions(text)
     found: list[WrittenSecret] = []
     for path, value in _texts(table):
         name = str(path[-1]) if "env" in path[:-1] else ""
-        told = _REFERENCE.sub("", value)
+        told = _REFERENCE.sub(lambda reference: reference["default"] or "", value)
         if (told and name and is_secret(name, extra)) or _PASSWORD.search(told):
             line = next((lines[path[:end]][0] for end in range(len(path), 0, -1) if path[:end] in lines), 0)
             found.append(WrittenSecret(place=f"{place}:{line}", key=".".join(map(str, path))))

@@ -47,7 +47,7 @@ class Histogram:
 
     def cumulative(self) -> list[tuple[str, float]]:
         """For each bound, `+Inf` at last, how many values are not above it."""
-        names = [*(f"{bound:g}" for bound in self.bounds), "+Inf"]
+        names = [*map(str, self.bounds), "+Inf"]
         running, found = 0, []
         for name, count in zip(names, list(self.counts), strict=True):
             running += count

@@ -6,6 +6,8 @@ start would gain is told by playing the start-up again with that one start takin
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from msgspec.structs import replace
 
 from launcher.observe.timeline import UP, Row, Timeline
@@ -40,7 +42,7 @@ def critical_path(timeline: Timeline) -> list[Row]:
     candidates.sort(key=lambda one: one.ended or 0.0)
     row: Row | None = candidates[0 if failed else -1]
     path: list[Row] = []
-    while row is not None and row not in path:
+    while row is not None:
         path.append(row)
         row = by_label.get(row.waited_for)
     path.reverse()
@@ -50,18 +52,28 @@ def critical_path(timeline: Timeline) -> list[Row]:
 def advice(timeline: Timeline, path: list[Row]) -> list[str]:
     """What those on the path cost, the greatest possible gain first."""
     if path and path[-1].state is State.FAILED:
-        *before, last = path
-        costs = [_cost(row, follower) for row, follower in zip(before, path[1:], strict=True)]
+        last = path[-1]
+        costs = [_cost(row, follower) for row, follower in pairwise(path)]
         return [_failure(last), *costs[-MOST:]]
     whole = replayed(timeline)
+    least = max(LEAST, SHARE * whole)
+    followers = dict(pairwise(path))
     found: list[tuple[float, str]] = []
-    for row, follower in zip(path, [*path[1:], None], strict=True):
+    # None can gain more than its own start took: the longest come first, and most need not be played.
+    for row in sorted(path, key=_length, reverse=True):
+        gains = sorted((gain for gain, _ in found), reverse=True)
+        if _length(row) < least or (len(gains) >= MOST and _length(row) <= gains[MOST - 1]):
+            break
         shorter = replayed(timeline, without=row.label)
         gain = whole - shorter
-        if gain >= max(LEAST, SHARE * whole):
-            found.append((gain, f"{_cost(row, follower)}; {_gain(row, shorter, whole)}"))
+        if gain >= least:
+            found.append((gain, f"{_cost(row, followers.get(row))}; {_gain(row, shorter, whole)}"))
     found.sort(key=lambda each: -each[0])
     return [sentence for _, sentence in found[:MOST]]
+
+
+def _length(row: Row) -> float:
+    return (row.ended or 0.0) - (row.launched or 0.0)
 
 
 def replayed(timeline: Timeline, *, without: str = "") -> float:
@@ -103,7 +115,7 @@ def _cost(row: Row, follower: Row | None) -> str:
 
 def _failure(row: Row) -> str:
     tries = f", after {row.attempts} attempts" if row.attempts > 1 else ""
-    return f"{row.label} failed {(row.ended or 0.0) - (row.launched or 0.0):.2f} s after it was launched{tries}"
+    return f"{row.label} failed {_length(row):.2f} s after it was launched{tries}"
 
 
 def _gain(row: Row, shorter: float, whole: float) -> str:

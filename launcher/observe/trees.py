@@ -78,6 +78,8 @@ def _sum(tree: list[psutil.Process]) -> Usage:
     for process in tree:
         try:
             with process.oneshot():
+                if process.status() == psutil.STATUS_ZOMBIE:
+                    continue
                 times = process.cpu_times()
                 resident += process.memory_info().rss
         except psutil.Error:

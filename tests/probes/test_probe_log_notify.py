@@ -84,6 +84,26 @@ def test_datagrams(data, parsed) -> None:
     assert parse_datagram(data) == parsed
 
 
+@pytest.mark.parametrize(
+    ("data", "imported"),
+    [
+        (b"READY=1\nX_LAUNCHER_IMPORT_SECONDS=1.25", 1.25),
+        (b"X_LAUNCHER_IMPORT_SECONDS=0\nREADY=1\n", 0.0),
+        (b"READY=1\nX_LAUNCHER_IMPORT_SECONDS=soon", None),
+        (b"READY=1\nX_LAUNCHER_IMPORT_SECONDS=-1", None),
+        (b"READY=1\nX_LAUNCHER_IMPORT_SECONDS=inf", None),
+        (b"READY=1\nX_LAUNCHER_IMPORT_SECONDS=nan", None),
+        (b"READY=1", None),
+    ],
+)
+def test_our_host_tells_how_long_an_import_took(bench, data, imported) -> None:
+    """Whatever else stands there says nothing, and harms nobody."""
+    path = bench.scheduler.prepare(RUN, NOTIFY)["NOTIFY_SOCKET"]
+    bench.watch(NOTIFY, run=RUN)
+    send(path, data)
+    assert bench.verdict() == Verdict(ok=True, answer="READY=1", imported=imported)
+
+
 def test_ready_is_told_once(bench) -> None:
     """STATUS is told while starting, READY=1 once, and later words are read but not told."""
     path = bench.scheduler.prepare(RUN, NOTIFY)["NOTIFY_SOCKET"]
