@@ -43,12 +43,8 @@ def make_server(*, drain: float) -> Server:
 class Server(uvicorn.Server):
     """uvicorn's, but for what a launcher needs of it."""
 
-    #: How long the import of the app took, in seconds.
-    imported = 0.0
-
-    def serve_app(self, app: Any, sockets: list[socket.socket], *, lifespan: bool, imported: float = 0.0) -> None:
+    def serve_app(self, app: Any, sockets: list[socket.socket], *, lifespan: bool) -> None:
         """Serve until SIGTERM or SIGINT, and return when requests in flight and the lifespan have ended."""
-        self.imported = imported
         self.config.app = app
         self.config.lifespan = "auto" if lifespan else "off"
         try:
@@ -66,7 +62,7 @@ class Server(uvicorn.Server):
         if self.should_exit:
             return
         try:
-            notify(f"READY=1\nX_LAUNCHER_IMPORT_SECONDS={self.imported:.6f}")
+            notify("READY=1")
         except OSError as error:
             sys.stderr.write(f"the app is ready, but $NOTIFY_SOCKET could not be told: {error}\n")
 

@@ -22,8 +22,6 @@ class Verdict(Struct, frozen=True, kw_only=True):
     answer: str
     #: How long the check took, in seconds.
     took: float = 0.0
-    #: How long the import of the app took, where its host says so with its READY=1.
-    imported: float | None = None
 
 
 class Opened(Struct, frozen=True):
@@ -80,6 +78,14 @@ class Probed(Struct, frozen=True):
     instance: str
     generation: int
     verdict: Verdict
+
+
+class Imported(Struct, frozen=True):
+    """The host of an app tells how long its import took, in seconds; it is not ready by that."""
+
+    instance: str
+    generation: int
+    seconds: float
 
 
 class TimerKind(StrEnum):
@@ -172,6 +178,7 @@ Event = (
     | Exited
     | Lingered
     | Probed
+    | Imported
     | Elapsed
     | Signalled
     | StartAsked

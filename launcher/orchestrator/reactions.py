@@ -13,6 +13,7 @@ from launcher.orchestrator.effects import Do
 from launcher.orchestrator.events import (
     Elapsed,
     Exited,
+    Imported,
     Lingered,
     Probed,
     Spawned,
@@ -38,7 +39,10 @@ def describe_exit(code: int) -> str:
     return f"killed by {SIGNALS.get(-code, f'signal {-code}')}"
 
 
-def react(stage: Stage, life: Life, event: Spawned | SpawnRefused | Exited | Lingered | Probed | Elapsed) -> None:
+Fact = Spawned | SpawnRefused | Exited | Lingered | Probed | Imported | Elapsed
+
+
+def react(stage: Stage, life: Life, event: Fact) -> None:
     """Let an instance react to what happened to its latest start."""
     match event:
         case Spawned():
@@ -51,6 +55,8 @@ def react(stage: Stage, life: Life, event: Spawned | SpawnRefused | Exited | Lin
             lingered(stage, life, event.code, event.count)
         case Probed():
             probed(stage, life, event.verdict)
+        case Imported():
+            life.imported = event.seconds
         case Elapsed():
             elapsed(stage, life, event.timer)
 
@@ -117,8 +123,6 @@ def probed(stage: Stage, life: Life, verdict: Verdict) -> None:
     forgiven = life.phase is Phase.STARTING or stage.clock.now() - life.launched < life.check.start_period
     life.failures = 0 if verdict.ok or forgiven else life.failures + 1
     life.health = Health(ok=verdict.ok, answer=verdict.answer, at=stage.clock.wall(), failures=life.failures)
-    if verdict.imported is not None:
-        life.imported = verdict.imported
     if verdict.ok and life.phase is not Phase.READY:
         _passed(stage, life, verdict.answer)
     elif life.phase is Phase.READY and life.failures >= life.check.retries:

@@ -188,7 +188,7 @@ class Stage:
             env: Mapping[str, str] = {}
             if life.check:
                 user = user_of(self.plan, life.name, life.generation, world=self._world)
-                env = self.prober.prepare(run, life.check, user=user)
+                env = self.prober.prepare(run, life.check, user=user, hosted=life.service.app is not None)
             prepared = build_launch(self.plan, life.name, life.generation, world=self._world, probe_env=env)
         except LauncherError as error:
             self._post(SpawnRefused(life.name, life.generation, error))

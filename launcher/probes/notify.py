@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from launcher.errors import NotifySocketUnavailable
-from launcher.orchestrator.events import Post, Probed, Verdict
+from launcher.orchestrator.events import Imported, Post, Probed, Verdict
 from launcher.orchestrator.protocols import Run
 from launcher.probes.base import printable
 from launcher.probes.reactor import READ, Reactor
@@ -25,7 +25,7 @@ _IS_LINUX = sys.platform == "linux"
 #: A path in `sockaddr_un` and its final NUL take 108 bytes on Linux, 104 on macOS and the BSDs.
 LONGEST_PATH = 107 if _IS_LINUX else 103
 
-#: What our host says beside READY=1; sd_notify(3) keeps names that begin with X_ for such.
+#: What our host says of its app; sd_notify(3) keeps names that begin with X_ for such.
 IMPORTED = b"X_LAUNCHER_IMPORT_SECONDS="
 
 #: sd_notify's own limit is the page.
@@ -63,7 +63,7 @@ class Mailbox:
     anybody may pass through and nobody but us may list or change.
     """
 
-    __slots__ = ("_owner", "_private_folder", "is_read", "is_ready", "path", "sock", "status")
+    __slots__ = ("_owner", "_private_folder", "is_aside", "is_read", "is_ready", "path", "sock", "status")
 
     def __init__(self, folder: Path, run: Run, *, user: str = "") -> None:
         name = f"notify-{run.instance}-{run.generation}"
@@ -82,6 +82,8 @@ class Mailbox:
         #: Whether the reactor reads it.
         self.is_read = False
         self.is_ready = False
+        #: Whether something else is the check: its READY=1 then says nothing.
+        self.is_aside = False
         self.status = ""
         try:
             self.sock.setblocking(False)
@@ -160,6 +162,22 @@ class NotifyProbes:
         self._mailboxes[run] = mailbox
         return {"NOTIFY_SOCKET": mailbox.path}
 
+    def prepare_aside(self, run: Run, *, user: str = "") -> dict[str, str]:
+        """Bind the socket of a run that is checked otherwise, for what its host has to tell; it can do without."""
+        try:
+            env = self.prepare(run, user=user)
+        except NotifySocketUnavailable:
+            return {}
+        self._mailboxes[run].is_aside = True
+        return env
+
+    def watch_aside(self, run: Run) -> None:
+        """Read what the host of a run has to tell, if it was prepared for that."""
+        mailbox = self._mailboxes.get(run)
+        if mailbox is not None:
+            self._reactor.start()
+            self._reactor.call(lambda: self._listen(run, mailbox))
+
     def watch(self, run: Run) -> None:
         """Read what was and will be sent; of a run that was not prepared nothing can come."""
         mailbox = self._mailboxes.get(run)
@@ -197,14 +215,17 @@ class NotifyProbes:
     def _read(self, run: Run, mailbox: Mailbox) -> None:
         # Read on after READY=1 too: a full socket would block the service in its next STATUS or WATCHDOG.
         while (data := mailbox.receive()) is not None:
-            if mailbox.is_ready:
+            seconds = imported_of(data)
+            if seconds is not None:
+                self._post(Imported(run.instance, run.generation, seconds))
+            if mailbox.is_ready or mailbox.is_aside:
                 continue
             mailbox.is_ready, status = parse_datagram(data)
             if status is not None:
                 mailbox.status = status
             said = f"\n{mailbox.status}" if mailbox.status else ""
             if mailbox.is_ready:
-                self._tell(run, Verdict(ok=True, answer=f"READY=1{said}", imported=imported_of(data)))
+                self._tell(run, Verdict(ok=True, answer=f"READY=1{said}"))
             elif status:
                 self._tell(run, Verdict(ok=False, answer=f"no READY=1 yet{said}"))
 

@@ -55,10 +55,15 @@ def test_the_timeline_of_a_running_launcher(project):
 
 
 def test_the_import_of_an_app_is_told_apart(project):
-    """Its host measures it, and says so with its READY=1."""
-    project.file("slow.py", "open('gate').read()\nasync def app(scope, receive, send): pass\n")
+    """Its host measures it, and says so whatever its check is."""
+    project.file(
+        "slow.py",
+        "open('gate').read()\nasync def app(scope, receive, send):\n"
+        "    await send({'type': 'http.response.start', 'status': 200, 'headers': []})\n"
+        "    await send({'type': 'http.response.body', 'body': b''})\n",
+    )
     os.mkfifo(project.root / "gate")
-    project.profile('[services.web]\napp = "slow:app"\nport = "auto"\n')
+    project.profile('[services.web]\napp = "slow:app"\nport = "auto"\nhealth = { http = "/" }\n')
     running = project.start()
     open_gate(project)  # which takes until the import has opened it
     running.until("all ready")

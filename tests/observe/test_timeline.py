@@ -13,7 +13,7 @@ from launcher.observe.drawing import svg, trace
 from launcher.observe.recorder import Recorder
 from launcher.observe.timeline import Gate, Row, Timeline
 from launcher.observe.waterfall import ASCII, BLOCKS, waterfall
-from launcher.orchestrator.events import Probed, Verdict
+from launcher.orchestrator.events import Imported
 from launcher.orchestrator.snapshot import State
 from launcher.testing import Rehearsal
 
@@ -46,8 +46,8 @@ def shop_up():
     rehearsal.exits("migrate", 0)
     rehearsal.advance(1.9)
     view = rehearsal.view("catalog")
-    rehearsal.loop.post(Probed(view.name, view.generation, Verdict(ok=True, answer="READY=1", imported=1.5)))
-    rehearsal.settle()
+    rehearsal.loop.post(Imported(view.name, view.generation, 1.5))
+    rehearsal.passes("catalog")
     rehearsal.advance(0.4)
     rehearsal.passes("orders")
     rehearsal.advance(0.3)
