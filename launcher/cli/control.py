@@ -74,7 +74,7 @@ def why(args: Namespace) -> int:
     folder = folder_of(args)
     snapshot = _snapshot(folder)
     _views(snapshot, args.service)
-    evidence = _evidence(folder, suspects(snapshot, args.service))
+    evidence = _evidence(folder, suspects(snapshot, args.service), launcher=snapshot.pid)
     print("\n".join(chain(snapshot, args.service, evidence)))
     return 0
 
@@ -143,8 +143,11 @@ def _command(args: Namespace, request: wire.AnyRequest, *, quiet: bool = False) 
     return 0
 
 
-def _evidence(folder: Path, suspects: list[InstanceView]) -> Evidence:
-    """What the disk and the machine know of instances that are not well."""
+def _evidence(folder: Path, suspects: list[InstanceView], *, launcher: int) -> Evidence:
+    """What the disk and the machine know of instances that are not well.
+
+    That a service listens on its own port, or the launcher on its behalf, explains nothing.
+    """
     from launcher.engines.sockets import holders_of  # noqa: PLC0415
     from launcher.observe.logfile import log_path  # noqa: PLC0415
     from launcher.observe.logread import last_lines, parse_line  # noqa: PLC0415
@@ -156,7 +159,10 @@ def _evidence(folder: Path, suspects: list[InstanceView]) -> Evidence:
         raw = last_lines(log_path(folder / "logs", view.name), LAST_LINES)
         lines[view.name] = [parse_line(view.label, line).text for line in raw]
     found = holders_of({view.port for view in suspects if view.port is not None})
-    holders = {port: mask_urls(f"pid {pid} ({command})") for port, (pid, command) in found.items()}
+    expected = {launcher, *(view.pid for view in suspects)}
+    holders = {
+        port: mask_urls(f"pid {pid} ({command})") for port, (pid, command) in found.items() if pid not in expected
+    }
     return Evidence(lines=lines, holders=holders)
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from launcher.doctor.machine import Finding
     from launcher.doctor.machine import Machine as Seen
+    from launcher.orchestrator.state import Memory
 
 COLOURS = {"ok": "\033[32m", "warn": "\033[33m", "bad": "\033[31m"}
 
@@ -57,28 +58,31 @@ def _look(args: Namespace) -> Seen:
 
     project = project_of(args)
     problems: list[str] = []
-    plan = None
+    plan = memory = None
     profile = args.profile or choose_profile(project, None, os.environ)
     folder = Path(args.run_dir).absolute() if args.run_dir else run_folder(project.root, profile)
     try:
         target = target_of(args)
         profile, folder = target.profile, target.folder
-        plan = target.plan(recorded=_recorded(folder))
+        memory = _memory(folder)
+        plan = target.plan(recorded=memory.ports() if memory else {})
     except NoProject:
         raise
     except ProblemsFound as error:
         problems += [f"E{problem.code} {problem}" for problem in error.problems]
     except LauncherError as error:
         problems.append(f"E{error.code} {error}")
-    return look(project, folder=folder, profile=profile, plan=plan, problems=problems, environ=os.environ)
+    return look(
+        project, folder=folder, profile=profile, plan=plan, problems=problems, memory=memory, environ=os.environ
+    )
 
 
-def _recorded(folder: Path) -> dict[str, int]:
-    """The ports that instances had when the launcher of this folder last wrote them down."""
+def _memory(folder: Path) -> Memory | None:
+    """What the launcher of this folder last wrote down."""
     from launcher.orchestrator import state  # noqa: PLC0415
 
     try:
         memory = state.read((folder / "state.json").read_bytes())
     except OSError:
-        return {}
-    return memory.ports() if isinstance(memory, state.Memory) else {}
+        return None
+    return memory if isinstance(memory, state.Memory) else None

@@ -19,6 +19,7 @@ from launcher.doctor.written import written_secrets
 from launcher.engines.descent import marks_of, take_census
 from launcher.engines.sockets import holders_of
 from launcher.errors import ProfileUnreadable
+from launcher.orchestrator.state import Memory
 from launcher.plan.model import Plan
 from launcher.profile.files import read_text
 from launcher.profile.project import Project
@@ -51,9 +52,13 @@ def look(
     profile: str,
     plan: Plan | None,
     problems: Iterable[str],
+    memory: Memory | None,
     environ: Mapping[str, str],
 ) -> Machine:
-    """Everything that the findings are about; `plan` None: the profile cannot be loaded, because of `problems`."""
+    """Everything that the findings are about; `plan` None: the profile cannot be loaded, because of `problems`.
+
+    `memory` is what the launcher of `folder` last wrote down.
+    """
     root = project.root
     place = folder if folder.exists() else root
     disk = os.statvfs(place)
@@ -65,7 +70,7 @@ def look(
         profile=profile,
         profile_problems=tuple(problems),
         interpreters=tuple(_interpreters(plan, SystemWorld(root, environ))) if plan else (),
-        ports=tuple(_ports(plan, folder)) if plan else (),
+        ports=tuple(_ports(plan, _running(folder, memory))) if plan else (),
         instances=len(plan.instances) if plan else 0,
         written_secrets=tuple(_written(project)),
         open_env_files=tuple(name for name in (plan.env_files if plan else ()) if _is_open(root / name)),
@@ -113,22 +118,26 @@ def _interpreters(plan: Plan, world: SystemWorld) -> Iterable[Interpreter]:
         yield Interpreter(path=path, services=tuple(services), version=version, uvicorn=uvicorn, error=error)
 
 
-def _ports(plan: Plan, folder: Path) -> Iterable[Port]:
+def _running(folder: Path, memory: Memory | None) -> frozenset[int]:
+    """The launcher that runs in this folder: the process that took the lock, and the one in the background since."""
+    running = holder(folder)
+    return frozenset() if running is None else frozenset({running.pid, memory.pid if memory else 0} - {0})
+
+
+def _ports(plan: Plan, ours: frozenset[int]) -> Iterable[Port]:
     wanted = [instance for instance in plan.instances.values() if instance.port is not None]
     taken = {instance.port for instance in wanted if instance.port is not None and not is_free(instance.port)}
     known = holders_of(taken)
-    running = holder(folder)
     for instance in wanted:
         assert instance.port is not None
         pid, command = known.get(instance.port, (0, ""))
         text = mask_urls(f"pid {pid} ({command})") if pid else "a process that is not ours to see"
-        is_ours = running is not None and pid != 0 and running.pid in {pid, *_launchers_of(pid)}
         yield Port(
             label=instance.label,
             number=instance.port,
             drawn=instance.port_drawn,
             holder=text if instance.port in taken else "",
-            is_ours=is_ours,
+            is_ours=pid != 0 and not ours.isdisjoint({pid, *_launchers_of(pid)}),
         )
 
 

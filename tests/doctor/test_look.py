@@ -49,7 +49,9 @@ def see(tmp_path):
         profile = profile_of(services or {"api": {}}, **settings)
         plan = None if problems else build(profile, is_free=lambda _port: True)
         project = find_project(tmp_path)
-        return look(project, folder=folder, profile="dev", plan=plan, problems=problems, environ=os.environ)
+        return look(
+            project, folder=folder, profile="dev", plan=plan, problems=problems, memory=None, environ=os.environ
+        )
 
     look_at.folder = folder
     look_at.root = tmp_path

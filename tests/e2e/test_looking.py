@@ -139,12 +139,12 @@ def test_doctor_tells_of_a_broken_profile_and_goes_on(project):
 
 
 def test_doctor_takes_a_running_launcher_for_its_own(project):
-    """Neither its services nor their ports are a finding."""
+    """In the background too, neither its services nor their ports are a finding."""
     project.profile(
         '[services.web]\nport = "auto"\nhealth = { tcp = true }\n'
         'command = ["python3", "-m", "http.server", "${services.web.port}", "--bind", "127.0.0.1"]\n'
     )
-    project.start().until("all ready")
+    assert project.run("start", "--detach", "--wait").returncode == 0
     found = json.loads(project.run("doctor", "--json").stdout)
     assert any("ports held by the running launcher: web" in finding["what"] for finding in found)
     assert not any("is taken by" in finding["what"] or "web.1" in finding["what"] for finding in found)
