@@ -63,7 +63,17 @@ class Mailbox:
     anybody may pass through and nobody but us may list or change.
     """
 
-    __slots__ = ("_owner", "_private_folder", "is_aside", "is_read", "is_ready", "path", "sock", "status")
+    __slots__ = (
+        "_owner",
+        "_private_folder",
+        "has_imported",
+        "is_aside",
+        "is_read",
+        "is_ready",
+        "path",
+        "sock",
+        "status",
+    )
 
     def __init__(self, folder: Path, run: Run, *, user: str = "") -> None:
         name = f"notify-{run.instance}-{run.generation}"
@@ -84,6 +94,8 @@ class Mailbox:
         self.is_ready = False
         #: Whether something else is the check: its READY=1 then says nothing.
         self.is_aside = False
+        #: Whether its host has told of the import: it does so once, and others may send what they like.
+        self.has_imported = False
         self.status = ""
         try:
             self.sock.setblocking(False)
@@ -215,8 +227,9 @@ class NotifyProbes:
     def _read(self, run: Run, mailbox: Mailbox) -> None:
         # Read on after READY=1 too: a full socket would block the service in its next STATUS or WATCHDOG.
         while (data := mailbox.receive()) is not None:
-            seconds = imported_of(data)
+            seconds = None if mailbox.has_imported else imported_of(data)
             if seconds is not None:
+                mailbox.has_imported = True
                 self._post(Imported(run.instance, run.generation, seconds))
             if mailbox.is_ready or mailbox.is_aside:
                 continue

@@ -107,6 +107,7 @@ def test_an_import_is_told_and_is_no_verdict(bench) -> None:
     bench.watch(NOTIFY, run=RUN)
     send(path, b"X_LAUNCHER_IMPORT_SECONDS=0.5")
     assert bench.posted.get(timeout=10) == Imported(RUN.instance, RUN.generation, 0.5)
+    send(path, b"X_LAUNCHER_IMPORT_SECONDS=0.6")  # once is all that a host does
     send(path, b"READY=1")
     assert bench.verdict() == Verdict(ok=True, answer="READY=1")
 
