@@ -621,6 +621,14 @@ class RunFolderUnusable(ControlError):
     general_remedy = "Make room or correct the permissions, or choose another folder with --run-dir."
 
 
+class OutputUnwritable(ControlError):
+    code = 9031
+    status = 1
+    title = "file cannot be written"
+    cause = "The file that the answer was to be written to cannot be made (no such folder, permissions, disk full)."
+    general_remedy = "Name another file, or - for standard output."
+
+
 class Usage(ControlError):
     code = 9006
     status = 2

@@ -79,8 +79,27 @@ TEXTS = {
     ),
     "why": (
         "explain the state of a service",
-        "Walks the chain of causes: its state and reason, what it waits for, the last check, down to the cause.",
+        (
+            "Walks the chain of causes: its state and reason, what it waits for, down to the exit code, the last "
+            "check's answer, the last lines that it printed, and who holds its port."
+        ),
         "launcher why worker",
+    ),
+    "timeline": (
+        "show how the last start-up went, and what would make it shorter",
+        (
+            "A waterfall: who waited for whom, how long each took to start, and which of them decided how long all "
+            "took (the critical path, marked *). docs/timeline.md explains it."
+        ),
+        "launcher timeline\nlauncher timeline --svg start.svg\nlauncher timeline --trace start.json",
+    ),
+    "doctor": (
+        "check the machine, the project, and what earlier runs have left behind",
+        (
+            "Python and its versions, ports, stale sockets, orphans, limits, the clock, disk space, secrets written "
+            "in profiles: each finding with its remedy. Nothing is changed. Exit status 1 if something is bad."
+        ),
+        "launcher doctor\nlauncher doctor --profile full --json",
     ),
     "plan": ("show what a start would do", "Nothing is started.", "launcher plan\nlauncher plan full --json"),
     "graph": (
@@ -330,6 +349,17 @@ def _version(_: argparse.ArgumentParser) -> None:
     """It has no flags of its own."""
 
 
+def _timeline(parser: argparse.ArgumentParser) -> None:
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="every time and gate as JSON")
+    shape.add_argument("--svg", metavar="FILE", help="write a picture (- for standard output)")
+    shape.add_argument("--trace", metavar="FILE", help="write a trace for ui.perfetto.dev or chrome://tracing")
+
+
+def _doctor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="the findings as JSON")
+
+
 #: What each command takes besides the flags that all have.
 OWN_FLAGS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "start": _start,
@@ -341,6 +371,8 @@ OWN_FLAGS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "logs": _logs,
     "wait": _wait,
     "why": _why,
+    "timeline": _timeline,
+    "doctor": _doctor,
     "plan": _plan,
     "graph": _graph,
     "config": _config,
