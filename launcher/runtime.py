@@ -12,15 +12,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from queue import SimpleQueue
 
-from msgspec import Struct
-
 from launcher.control.standby import Standby
 from launcher.engines.guard import Guard
 from launcher.engines.local import LocalEngine
 from launcher.engines.reader import Reader
+from launcher.errors import LauncherError
 from launcher.observe.console import Console
 from launcher.observe.hub import Hub
 from launcher.observe.logfile import LogFiles
+from launcher.observe.ownlog import OwnLog
+from launcher.observe.redact import Redactor
+from launcher.observe.styles import Show, style_of
 from launcher.observe.tail import Tail
 from launcher.observe.writer import Writer
 from launcher.orchestrator.events import Event, Outcome, StartAsked
@@ -31,20 +33,11 @@ from launcher.orchestrator.store import FileStore
 from launcher.plan.model import Plan
 from launcher.probes.lazy import LazyProber
 from launcher.profile.model import EngineName
+from launcher.profile.secrets import secret_values
 from launcher.world import SystemClock, SystemWorld, chance
 
 #: How long the log files may take to swallow what is left at the end, in seconds.
 LAST_FLUSH = 2.0
-
-
-class Show(Struct, frozen=True, kw_only=True):
-    """What appears on the terminal."""
-
-    colour: bool = False
-    prefix: bool = True
-    #: Services whose lines are not shown.
-    quiet: frozenset[str] = frozenset()
-    descriptor: int = 1
 
 
 class Runtime:
@@ -67,22 +60,18 @@ class Runtime:
         self._writer = Writer()
         self._reader = Reader()
         self.tail = Tail()
-        self.console = Console(
-            self._writer,
-            labels=labels.values(),
-            descriptor=show.descriptor,
-            colour=show.colour,
-            prefix=show.prefix,
-            quiet=show.quiet,
-            procfile=plan.procfile,
-            signals={name: service.stop.signal for name, service in plan.services.items()},
-        )
+        self.console = Console(self._writer, style_of(plan, show), descriptor=show.descriptor, quiet=show.quiet)
+        redactor = Redactor()
+        redactor.learn(secret_values(environ, plan.secrets))
+        settings = plan.log
+        self._own = OwnLog(self._writer, folder, settings=settings, redaction=redactor, note=self.console.system)
         hub = Hub(
             self._writer,
             label_of=labels.__getitem__,
+            redact=redactor,
             awaited=frozenset(name for name in labels if (check := plan.service_of(name).health) and check.log),
         )
-        self._logs = LogFiles(self._writer, folder / "logs", note=self.console.system)
+        self._logs = LogFiles(self._writer, folder / "logs", note=self.say, limit=settings.size, kept=settings.keep)
         hub.follow(self.console.print)
         hub.follow(self._logs)
         hub.follow(self.tail)
@@ -91,7 +80,8 @@ class Runtime:
         def make_scheduler() -> Prober:
             from launcher.probes.scheduler import Scheduler  # noqa: PLC0415  (4 ms, where something is checked)
 
-            return Scheduler(post=inbox.put, clock=clock, children=engine.children, taps=hub, folder=folder)
+            post = self._own.hearing_checks(inbox.put)
+            return Scheduler(post=post, clock=clock, children=engine.children, taps=hub, folder=folder)
 
         self._prober = LazyProber(make_scheduler)
         self.loop = Loop(
@@ -103,15 +93,28 @@ class Runtime:
             world=SystemWorld(Path(plan.root), environ),
             store=store,
             chance=chance,
+            redaction=redactor,
             pid=os.getpid(),
             memory=memory,
         )
         self._engine = engine
         self._guard = guard
-        self._control = Standby(folder, post=inbox.put, follow=hub.follow, when_readable=self._reader.when_readable)
+        post = self._own.hearing_requests(inbox.put)
+        self._control = Standby(folder, post=post, follow=hub.follow, when_readable=self._reader.when_readable)
         self.loop.subscribe(self.console)
+        self.loop.subscribe(self._own)
         self.loop.subscribe(self._control)
         self._hub = hub
+
+    def say(self, text: str) -> None:
+        """Print words of the launcher's own, and take them down; from any thread."""
+        self.console.system(text)
+        self._own.say(text)
+
+    def fail(self, error: LauncherError) -> bool:
+        """Take down how a start-up ended; False: it was not printed, since in text it closes the output."""
+        self._own.fail(error)
+        return self.console.fail(error)
 
     def run(
         self,

@@ -55,13 +55,25 @@ TEXTS = {
     ),
     "logs": (
         "show what services printed",
-        "The last lines of each, in the order of their times; -f goes on until Ctrl-C or the launcher's end.",
-        "launcher logs -n 100 orders\nlauncher logs -f",
+        (
+            "The last lines of each, in the order of their times; -f goes on until Ctrl-C or the launcher's end. "
+            "Reads the log files, rotated ones too, whether or not the launcher runs."
+        ),
+        "launcher logs -n 100 orders\nlauncher logs -f\nlauncher logs --since 10m --grep 'ERROR|WARN' orders",
     ),
     "wait": (
         "wait until services are ready",
         "Returns when all are ready or completed; exit status 1 when one never will be, 4 after --timeout.",
         "launcher wait web --timeout 30",
+    ),
+    "probe": (
+        "check services now",
+        (
+            "Has the running launcher make each service's health check once, beside those it makes by itself, and "
+            "prints the probe, the answer and the time it took. Exit status 1 when one is not healthy. A log or notify "
+            "probe cannot be asked: the last that was heard is printed."
+        ),
+        "launcher probe api",
     ),
     "why": (
         "explain the state of a service",
@@ -131,11 +143,10 @@ def _parser() -> argparse.ArgumentParser:
     made["restart"].add_argument("--force", action="store_true", help="restart even if the gates cannot open again")
     made["status"].add_argument("words", nargs="*", metavar="SERVICE", help="only these")
     made["status"].add_argument("--json", action="store_true", help="the whole snapshot as JSON")
-    made["logs"].add_argument("words", nargs="*", metavar="SERVICE", help="only these")
-    made["logs"].add_argument("-f", "--follow", action="store_true", help="go on with what comes")
-    made["logs"].add_argument("-n", "--lines", type=int, default=50, metavar="N", help="how many lines (default: 50)")
+    _logs(made["logs"])
     made["wait"].add_argument("words", nargs="*", metavar="SERVICE", help="only these (default: all)")
     made["wait"].add_argument("--timeout", type=float, metavar="SECONDS", help="give up after so long: exit status 4")
+    made["probe"].add_argument("words", nargs="*", metavar="SERVICE", help="only these (default: all)")
     made["why"].add_argument("service", metavar="SERVICE")
     for name in ("plan", "graph"):
         made[name].add_argument("words", nargs="*", metavar="[PROFILE] SERVICE", help="as for start")
@@ -155,7 +166,21 @@ def _start(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--wait", action="store_true", help="with --detach: return when everything is ready")
     parser.add_argument("--timeout", type=float, metavar="SECONDS", help="with --wait: give up waiting after so long")
     parser.add_argument("--no-prefix", action="store_true", help="print lines without time and name")
+    parser.add_argument(
+        "--log-format", choices=("text", "json"), help="print text, or one JSON object a line (default: the profile's)"
+    )
     parser.add_argument("-q", "--quiet", metavar="A,B", help="do not show the output of these services")
+
+
+def _logs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("words", nargs="*", metavar="SERVICE", help="only these")
+    parser.add_argument("-f", "--follow", action="store_true", help="go on with what comes")
+    parser.add_argument(
+        "-n", "--lines", type=int, metavar="N", help="how many lines of each (default: 50; with --since or --grep: all)"
+    )
+    parser.add_argument("--since", metavar="AGO", help="only lines not older than this: 90, 10m, 1h30m")
+    parser.add_argument("--grep", metavar="REGEX", help="only lines in which this expression is found")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
 def _command(commands: argparse._SubParsersAction[_Parser], name: str) -> _Parser:

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from launcher.probes.https import Https
 
 
+#: Multiples of it fall evenly into an interval, however many there are (the golden ratio's fraction).
+GOLDEN = 0.6180339887498949
+
+
 class Scheduler:
     """Watches runs. The first check of a run begins at once, each further one when `pace` says."""
 
@@ -41,6 +45,8 @@ class Scheduler:
         self._notices = NotifyProbes(self._reactor, folder, post)
         self._https: Https | None = None
         self._rounds: dict[Run, Rounds] = {}
+        #: How many runs have been watched.
+        self._watched = 0
 
     def prepare(self, run: Run, health: Health, *, user: str = "") -> Mapping[str, str]:
         """Bind what the service will write to, listen to what it will print; raises NotifySocketUnavailable.
@@ -70,6 +76,14 @@ class Scheduler:
         if rounds is not None:
             self._reactor.call(rounds.end)
 
+    def check(self, run: Run) -> bool:
+        """Check a run now, beside its rounds; False: its probe is one that waits to be told."""
+        rounds = self._rounds.get(run)
+        if rounds is None:
+            return False
+        self._reactor.call(rounds.check_now)
+        return True
+
     def close(self) -> None:
         """End all checks and the thread; sockets in the run folder are removed."""
         self._notices.close()
@@ -89,7 +103,9 @@ class Scheduler:
             self._post(Probed(watch.run.instance, watch.run.generation, Verdict(ok=False, answer=str(error))))
             return
         self.unwatch(watch.run)
-        rounds = Rounds(watch, probe, since=self._clock.now(), reactor=self._reactor, post=self._post)
+        self._watched += 1
+        phase = 1.0 - self._watched * GOLDEN % 1.0
+        rounds = Rounds(watch, probe, since=self._clock.now(), phase=phase, reactor=self._reactor, post=self._post)
         self._rounds[watch.run] = rounds
         self._reactor.start()
         self._reactor.call(rounds.begin)

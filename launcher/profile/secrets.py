@@ -15,6 +15,22 @@ _BY_NAME = re.compile(r"TOKEN|SECRET|PASSWORD|_KEY\Z", re.IGNORECASE)
 #: `scheme://user:password@`; a password may itself hold an `@`, never a `/`.
 _USERINFO = re.compile(r"""([A-Za-z][A-Za-z0-9+.-]*://)([^\s/?#"'<>]*)@""")
 
+#: Headers that prove who asks, besides those whose names are secret by pattern.
+_CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization"})
+
+#: A value shorter than this is not looked for in output: it would be found inside other words all the time.
+SHORTEST = 4
+#: Nor is a number of fewer digits: TOKEN_TTL=3600 guards nothing, and ports and process ids look the same.
+FEWEST_DIGITS = 6
+#: Nor are words that stand in any output. What has one of these for a password is not guarded by it.
+COMMON = frozenset(
+    {
+        "admin", "auto", "changeme", "debug", "default", "development", "disabled", "enabled", "error",
+        "example", "false", "guest", "info", "localhost", "none", "null", "password", "postgres",
+        "production", "redis", "root", "secret", "test", "true", "user", "username", "warning",
+    }
+)  # fmt: skip
+
 
 class Secret:
     """A value that shows as `***` wherever it is printed, formatted or serialised; `reveal` gives it."""
@@ -48,6 +64,11 @@ def is_secret(name: str, extra: Iterable[str] = ()) -> bool:
     return _BY_NAME.search(name) is not None or name in extra
 
 
+def is_credential(header: str) -> bool:
+    """Whether a request header proves who asks."""
+    return header.lower() in _CREDENTIALS
+
+
 def mask_urls(text: str) -> str:
     """`redis://user:pw@host` as `redis://***@host`, wherever in `text` it stands."""
     return _USERINFO.sub(rf"\1{MASK}@", text) if "@" in text else text
@@ -66,10 +87,42 @@ def secret_values(env: Mapping[str, str], extra: Iterable[str] = ()) -> frozense
     for name, value in env.items():
         if is_secret(name, names):
             found.add(value)
-        for _, userinfo in _USERINFO.findall(value):
-            _, _, password = userinfo.partition(":")
-            found.update({userinfo, password})
+        found |= userinfo_in(value)
     return frozenset(found - {""})
+
+
+def userinfo_in(text: str) -> set[str]:
+    """The user parts of the URLs in a text, their passwords apart too, as they stand there and as they are meant."""
+    if "@" not in text:
+        return set()
+    found: set[str] = set()
+    for _, userinfo in _USERINFO.findall(text):
+        _, _, password = userinfo.partition(":")
+        for part in (userinfo, password):
+            found.add(part)
+            if "%" in part:
+                from urllib.parse import unquote  # noqa: PLC0415  (only for passwords with odd characters)
+
+                found.add(unquote(part))
+    return found - {""}
+
+
+def traces_of(secrets: Iterable[str]) -> frozenset[str]:
+    """What to look for in output, so that none of `secrets` can be found in it.
+
+    Output is lines, so of a value of several lines each one counts; and it is often JSON, so a value with quotes or
+    backslashes counts in that form too. Left out is what cannot be told from other words.
+    """
+    found: set[str] = set()
+    for secret in secrets:
+        for line in re.split(r"[\r\n]+", secret):
+            trace = line.strip()
+            if len(trace) < SHORTEST or trace.lower() in COMMON or trace in MASK:
+                continue
+            if trace.isdigit() and len(trace) < FEWEST_DIGITS:
+                continue
+            found |= {trace, trace.replace("\\", "\\\\").replace('"', '\\"')}
+    return frozenset(found)
 
 
 def encode_secret(value: object) -> object:
