@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import time
+from pathlib import Path
 
 HANGING = 50
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -73,5 +74,5 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, endpoints.end)
     print(endpoints.listener.getsockname()[1], flush=True)
     endpoints.serve()
-    with open(sys.argv[1], "w", encoding="ascii") as notes:
+    with Path(sys.argv[1]).open("w", encoding="ascii") as notes:
         notes.writelines(f"{path} {at}\n" for path, at in endpoints.notes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
@@ -10,9 +9,10 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, json
 
 from benchmarks.contenders import Launcher, launcher_command
 from benchmarks.endpoints import HANGING
@@ -20,6 +20,7 @@ from benchmarks.harness import CannotMeasure, Figure, at_most, show
 from benchmarks.processes import NS, cpu, field
 from benchmarks.running import Running, running
 from benchmarks.services import HERE, Service
+from launcher.orchestrator.snapshot import Snapshot, State
 
 COUNT = 500
 INTERVAL = 1.0
@@ -29,12 +30,14 @@ SETTLING = 5.0
 
 
 class Window(Struct, frozen=True):
-    """A stretch of time (monotonic, ns), the launcher's processor time in it, and its threads at its end."""
+    """A stretch of time (monotonic, ns): the launcher's processor time, its threads, its loop's longest step (s)."""
 
     since: int
     until: int
     cpu: float
     threads: int
+    step: float
+    unhealthy: int
 
     @property
     def share(self) -> float:
@@ -100,7 +103,9 @@ def measure(run: Running, seconds: float) -> Window:
     time.sleep(seconds)
     until, after = time.monotonic_ns(), cpu(own)
     threads = field(Path(f"/proc/{run.process.pid}/status"), "Threads:")
-    return Window(since, until, after - before, threads)
+    told = status(run)
+    unhealthy = sum(one.state is State.UNHEALTHY for one in told.instances)
+    return Window(since, until, after - before, threads, told.longest_step, unhealthy)
 
 
 def latest(asked: dict[int, list[int]], window: Window) -> tuple[float, int]:
@@ -109,20 +114,20 @@ def latest(asked: dict[int, list[int]], window: Window) -> tuple[float, int]:
     for times in asked.values():
         within = [window.since, *(at for at in times if window.since <= at <= window.until), window.until]
         checks += len(within) - 2
-        longest = max(longest, *(after - before for before, after in zip(within, within[1:], strict=False)))
+        longest = max(longest, *(after - before for before, after in pairwise(within)))
     return longest / NS / INTERVAL, checks
 
 
-def status(run: Running) -> dict[str, object]:
+def status(run: Running) -> Snapshot:
     """What the launcher says of itself."""
     done = subprocess.run(
-        [*launcher_command(), "status", "--json"], cwd=run.output.parent, capture_output=True, text=True, check=True
+        [*launcher_command(), "status", "--json"], cwd=run.output.parent, capture_output=True, check=True
     )
-    found: dict[str, object] = json.loads(done.stdout)
-    return found
+    return json.decode(done.stdout, type=Snapshot)
 
 
 def until_ready(run: Running) -> None:
+    """Wait for the end of the start-up."""
     deadline = time.monotonic() + PATIENCE
     while "all ready" not in run.tail():
         if time.monotonic() > deadline or run.process.poll() is not None:
@@ -135,19 +140,14 @@ def main(*, quick: bool) -> None:
     seconds = 5.0 if quick else 20.0
     with endpoints() as served, running(Launcher(), services(served.port)) as run:
         until_ready(run)
+        status(run)  # from here on there is a thread for those who ask
         time.sleep(SETTLING)
         well = measure(run, seconds)
         served.hang()
         time.sleep(SETTLING)
         ill = measure(run, seconds)
-        told = status(run)
         asked = served.end()
     others = {path: times for path, times in asked.items() if path >= HANGING}
-    instances = told["instances"]
-    assert isinstance(instances, list)
-    unhealthy = sum(one["state"] == "unhealthy" for one in instances)
-    step = told["longest_step"]
-    assert isinstance(step, float)
     figures: list[Figure] = []
     for what, window, paths in (("all well", well, asked), (f"{HANGING} hanging", ill, others)):
         late, checks = latest(paths, window)
@@ -156,7 +156,7 @@ def main(*, quick: bool) -> None:
             Figure(what=f"{what}: processor", ours=window.share, unit="% of a core", target=at_most(25)),
             Figure(what=f"{what}: checks", ours=checks / ((window.until - window.since) / NS), unit="a second"),
             Figure(what=f"{what}: threads", ours=window.threads, target=at_most(well.threads)),
+            Figure(what=f"{what}: longest step of the loop", ours=window.step * 1000, unit="ms", target=at_most(20)),
+            Figure(what=f"{what}: found unhealthy", ours=window.unhealthy),
         ]
-    figures.append(Figure(what="longest step of the loop", ours=step * 1000, unit="ms", target=at_most(20)))
-    figures.append(Figure(what="found unhealthy", ours=unhealthy, unit=f"of {HANGING}"))
     show(f"monitor: {COUNT} services, an HTTP check each every {INTERVAL:g} s, for {seconds:g} s", figures)

@@ -38,6 +38,7 @@ from launcher.orchestrator.lifecycle import Phase
 from launcher.orchestrator.protocols import Clock, Engine, Observer, Prober, Redaction, Sink, Store, World
 from launcher.orchestrator.snapshot import Snapshot
 from launcher.orchestrator.stage import Stage
+from launcher.orchestrator.steps import Steps
 from launcher.plan.model import Plan
 from launcher.profile.model import EngineName, OnExit
 
@@ -93,7 +94,7 @@ class Loop:
         self._rolled_back = False
         self._unsaved = False
         self._save_at = 0.0
-        self._longest_step = 0.0
+        self._steps = Steps()
         for name, past in (memory.instances if memory else {}).items():
             life = self.stage.board.lives.get(name)
             if life is not None:
@@ -136,14 +137,14 @@ class Loop:
             self._look_at_errands()
         if self._unsaved and self._clock.now() >= self._save_at:
             self._save()
-        took = self._clock.now() - began
-        self._longest_step = max(self._longest_step, took)
+        self._steps.note(began, self._clock.now())
         return settled or event is not None
 
     @property
     def snapshot(self) -> Snapshot:
         """Everything as it is now; other threads post SnapshotAsked instead."""
-        return self.stage.board.snapshot(self._clock.wall(), longest_step=self._longest_step)
+        longest = self._steps.longest(self._clock.now())
+        return self.stage.board.snapshot(self._clock.wall(), longest_step=longest)
 
     @property
     def is_over(self) -> bool:

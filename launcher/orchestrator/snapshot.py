@@ -81,7 +81,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     since: float
     at: float
     instances: tuple[InstanceView, ...]
-    #: How long the longest step of the loop has taken so far, in seconds: so late may an event have been heard.
+    #: The longest step that the loop took in the last 10 s or more, in seconds: so late may an event have been heard.
     longest_step: float = 0.0
 
     def of(self, service: str) -> list[InstanceView]:
