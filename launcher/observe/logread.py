@@ -51,6 +51,8 @@ def chosen_lines(
 
     Of these the last `count`. No more of the log is read than is needed to find them.
     """
+    if count == 0:
+        return []
     if since is None and pattern is None and count is not None:
         return last_lines(path, count)
     start = None if since is None else _stamp_of(since)
