@@ -6,9 +6,11 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
+from launcher.orchestrator.events import Checked
 from launcher.orchestrator.protocols import Run
 from launcher.profile.model import Health
 
@@ -50,6 +52,76 @@ def test_a_start_is_noticed_soon(bench, free_port) -> None:
     assert bench.verdict().answer == "connection refused"
     with socket.create_server(("127.0.0.1", free_port)):
         assert bench.verdict().ok
+
+
+def test_checks_of_many_are_spread_over_the_interval(bench, serve, answer) -> None:
+    """Forty that became ready together are not asked together: in every tenth of the interval there are some."""
+    interval = 0.5
+    asked: list[float] = []
+    ready = time.monotonic()
+
+    def note(connection: socket.socket) -> None:
+        asked.append(time.monotonic())
+        answer(OK)(connection)
+
+    port = serve(note)
+    for number in range(40):
+        bench.watch(Health(http="/", interval=interval), run=Run(f"api.{number}", 1), port=port)
+    for _ in range(160):
+        assert bench.verdict().ok
+    later = [(at - ready) % interval for at in asked[80:160]]
+    tenths = [sum(tenth <= at * 10 / interval < tenth + 1 for at in later) for tenth in range(10)]
+    assert min(tenths) >= 2, tenths
+    assert max(tenths) <= 24, tenths
+
+
+def test_one_that_hangs_delays_no_other(bench, serve, answer, hang) -> None:
+    """Each check has its own deadline; the next ones of the others begin meanwhile."""
+    hanging = serve(hang)
+    for number in range(20):
+        bench.watch(Health(http="/", timeout=30), run=Run(f"hang.{number}", 1), port=hanging)
+    bench.watch(Health(http="/", **FAST), port=serve(answer(OK)))
+    assert [bench.next().instance for _ in range(10)] == ["api.1"] * 10
+
+
+def test_a_check_asked_for_is_told_apart(bench, serve, answer) -> None:
+    """It is made at once, beside the rounds, also while one of them is under way."""
+    asked = threading.Event()
+    first = [True]
+
+    def handle(connection: socket.socket) -> None:
+        if first:
+            first.clear()
+            asked.set()
+            while connection.recv(65536):
+                pass
+        else:
+            answer(BUSY)(connection)
+
+    run = bench.watch(Health(http="/", timeout=30), port=serve(handle))
+    assert asked.wait(10)
+    assert bench.scheduler.check(run)
+    found = bench.posted.get(timeout=10)
+    assert isinstance(found, Checked)
+    assert (found.instance, found.generation, found.verdict.answer) == ("api.1", 1, "HTTP 503 Busy")
+    assert 0 < found.verdict.took < 10
+    bench.silence()
+
+
+def test_a_check_asked_for_ends_with_its_run(bench, serve, hang) -> None:
+    """Nothing is told of it then."""
+    run = bench.watch(Health(http="/", timeout=30), port=serve(hang))
+    assert bench.scheduler.check(run)
+    bench.scheduler.unwatch(run)
+    bench.silence()
+    assert not bench.scheduler.check(run)
+
+
+@pytest.mark.parametrize("health", [Health(log="ready"), Health(notify=True), Health(tcp=True)])
+def test_what_waits_to_be_told_cannot_be_asked(bench, health) -> None:
+    """Nor can a check that is none: a port that the service has not."""
+    run = bench.watch(health)
+    assert not bench.scheduler.check(run)
 
 
 def test_after_unwatch_nothing_is_posted(bench, serve) -> None:
