@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from launcher.orchestrator.events import StartAsked
 from launcher.orchestrator.steps import SPAN, Steps
 from launcher.testing import Rehearsal
 
@@ -27,14 +28,27 @@ def test_the_longest_step(steps, now, longest):
     assert noted.longest(now) == pytest.approx(longest)
 
 
+class SlowInbox:
+    """A queue in which every event is waited for."""
+
+    def __init__(self, clock, inbox):
+        self.clock = clock
+        self.inbox = inbox
+
+    def get(self, *_):
+        self.clock.time += 3.0
+        return self.inbox.get(block=False)
+
+
 def test_a_snapshot_tells_it_and_waiting_is_no_step():
-    """Time passes while a step is made, here in an observer; what passes between two steps does not count."""
+    """Time that passes in a step counts, here in an observer; that in which an event is awaited does not."""
     rehearsal = Rehearsal({"api": {}})
 
     def dawdle(_news):
         rehearsal.clock.time += 0.25
 
-    rehearsal.advance(3.0)
     rehearsal.loop.subscribe(dawdle)
-    rehearsal.start()
+    rehearsal.loop.post(StartAsked(by="asked for", reply=lambda _: None))
+    rehearsal.loop._inbox = SlowInbox(rehearsal.clock, rehearsal.loop._inbox)
+    rehearsal.loop.step(block=True)
     assert 0.25 <= rehearsal.loop.snapshot.longest_step < 3.0

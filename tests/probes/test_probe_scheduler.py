@@ -108,11 +108,23 @@ def test_a_check_asked_for_is_told_apart(bench, serve, answer) -> None:
     bench.silence()
 
 
-def test_a_check_asked_for_ends_with_its_run(bench, serve, hang) -> None:
-    """Nothing is told of it then."""
-    run = bench.watch(Health(http="/", timeout=30), port=serve(hang))
+def test_a_check_asked_for_ends_with_its_run(bench, serve) -> None:
+    """Its connection is closed and nothing is told of it."""
+    asked, gone = threading.Semaphore(0), threading.Semaphore(0)
+
+    def hold(connection: socket.socket) -> None:
+        connection.recv(65536)
+        asked.release()
+        connection.recv(65536)
+        gone.release()
+
+    run = bench.watch(Health(http="/", timeout=30), port=serve(hold))
     assert bench.scheduler.check(run)
+    assert asked.acquire(timeout=10)
+    assert asked.acquire(timeout=10)
     bench.scheduler.unwatch(run)
+    assert gone.acquire(timeout=10)
+    assert gone.acquire(timeout=10)
     bench.silence()
     assert not bench.scheduler.check(run)
 
