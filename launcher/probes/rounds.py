@@ -16,8 +16,7 @@ from launcher.probes.reactor import Reactor, Timer
 class Rounds:
     """Checks until it is ended; never two checks at a time, those asked for apart.
 
-    `phase`, above 0 and up to 1, is where in the interval the checks of a ready run fall: those of many runs that
-    became ready together would otherwise come together for ever.
+    `phase` is where in the interval the checks of a ready run come (`pace.phase_of`).
     """
 
     __slots__ = (

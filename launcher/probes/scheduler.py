@@ -19,6 +19,7 @@ from launcher.probes.http import HttpProbe, accepted, build_request, parse_targe
 from launcher.probes.log import LogProbes
 from launcher.probes.names import Names
 from launcher.probes.notify import NotifyProbes
+from launcher.probes.pace import phase_of
 from launcher.probes.reactor import Reactor
 from launcher.probes.rounds import Rounds
 from launcher.probes.tcp import TcpProbe
@@ -26,10 +27,6 @@ from launcher.profile.model import Health
 
 if TYPE_CHECKING:
     from launcher.probes.https import Https
-
-
-#: Multiples of it fall evenly into an interval, however many there are (the golden ratio's fraction).
-GOLDEN = 0.6180339887498949
 
 
 class Scheduler:
@@ -104,7 +101,7 @@ class Scheduler:
             return
         self.unwatch(watch.run)
         self._watched += 1
-        phase = 1.0 - self._watched * GOLDEN % 1.0
+        phase = phase_of(self._watched)
         rounds = Rounds(watch, probe, since=self._clock.now(), phase=phase, reactor=self._reactor, post=self._post)
         self._rounds[watch.run] = rounds
         self._reactor.start()

@@ -6,12 +6,15 @@ import socket
 import subprocess
 import sys
 import threading
-import time
+from collections.abc import Callable
 
 import pytest
 
 from launcher.orchestrator.events import Checked
-from launcher.orchestrator.protocols import Run
+from launcher.orchestrator.protocols import Run, Watch
+from launcher.probes.base import Finding
+from launcher.probes.reactor import Timer
+from launcher.probes.rounds import Rounds
 from launcher.profile.model import Health
 
 OK = b"HTTP/1.1 200 OK\r\n\r\n"
@@ -54,25 +57,45 @@ def test_a_start_is_noticed_soon(bench, free_port) -> None:
         assert bench.verdict().ok
 
 
-def test_checks_of_many_are_spread_over_the_interval(bench, serve, answer) -> None:
-    """Forty that became ready together are not asked together: in every tenth of the interval there are some."""
-    interval = 0.5
-    asked: list[float] = []
-    ready = time.monotonic()
+class Notebook:
+    """A reactor that only notes what it is asked to do later."""
 
-    def note(connection: socket.socket) -> None:
-        asked.append(time.monotonic())
-        answer(OK)(connection)
+    def __init__(self) -> None:
+        self.delays: list[float] = []
+        self.job: Callable[[], None] = lambda: None
 
-    port = serve(note)
-    for number in range(40):
-        bench.watch(Health(http="/", interval=interval), run=Run(f"api.{number}", 1), port=port)
-    for _ in range(160):
-        assert bench.verdict().ok
-    later = [(at - ready) % interval for at in asked[80:160]]
-    tenths = [sum(tenth <= at * 10 / interval < tenth + 1 for at in later) for tenth in range(10)]
-    assert min(tenths) >= 2, tenths
-    assert max(tenths) <= 24, tenths
+    def now(self) -> float:
+        return 0.0
+
+    def after(self, seconds: float, job: Callable[[], None]) -> Timer:
+        self.delays.append(seconds)
+        self.job = job
+        return Timer(job)
+
+
+class Obliging:
+    """A probe that fails the first time, and then succeeds at once."""
+
+    def __init__(self) -> None:
+        self.answers = [False]
+
+    def begin(self, done: Callable[[Finding], None]) -> Obliging:
+        done(Finding(self.answers.pop() if self.answers else True, "answer"))
+        return self
+
+    def drop(self) -> None:
+        """Nothing is under way."""
+
+
+def test_the_first_check_after_ready_comes_at_its_phase() -> None:
+    """The pace of the start up to there, and the whole interval from then on."""
+    notebook = Notebook()
+    watch = Watch(run=Run("api.1", 1), health=Health(http="/", interval=10.0), port=1, directory=".", env={})
+    rounds = Rounds(watch, Obliging(), since=0.0, phase=0.25, reactor=notebook, post=lambda _: None)
+    rounds.begin()
+    for _ in range(3):
+        notebook.job()
+    assert notebook.delays == [0.005, 2.5, 10.0, 10.0]
 
 
 def test_one_that_hangs_delays_no_other(bench, serve, answer, hang) -> None:
