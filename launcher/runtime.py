@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from queue import SimpleQueue
@@ -16,7 +17,7 @@ from launcher.control.standby import Standby
 from launcher.engines.guard import Guard
 from launcher.engines.local import LocalEngine
 from launcher.engines.reader import Reader
-from launcher.errors import LauncherError
+from launcher.errors import InternalError, LauncherError
 from launcher.observe.console import Console
 from launcher.observe.hub import Hub
 from launcher.observe.logfile import LogFiles
@@ -61,7 +62,7 @@ class Runtime:
         self._reader = Reader()
         self.tail = Tail()
         self.console = Console(self._writer, style_of(plan, show), descriptor=show.descriptor, quiet=show.quiet)
-        redactor = Redactor()
+        self._redactor = redactor = Redactor()
         redactor.learn(secret_values(environ, plan.secrets))
         settings = plan.log
         self._own = OwnLog(self._writer, folder, settings=settings, redaction=redactor, note=self.console.system)
@@ -130,6 +131,7 @@ class Runtime:
         ended. `named`: the user named these services.
         """
         restore_signals = self._reader.forward_signals(self.loop.post)
+        threading.excepthook = self._crashed
         self._control.open()
         self.loop.open(self._hub)
         self.loop.post(StartAsked(services=tuple(services), by="asked for", named=named, reply=settled))
@@ -139,9 +141,22 @@ class Runtime:
         gc.enable()
         try:
             return self.loop.run()
+        except Exception as error:  # noqa: BLE001  (a bug of ours)
+            # What it quotes may be secret, by an environment that only the starts know.
+            text = self._redactor.text(f"{type(error).__name__}: {error}")
+            raise InternalError(text).with_traceback(error.__traceback__) from None
         finally:
             self._close()
             restore_signals()
+            threading.excepthook = threading.__excepthook__
+
+    def _crashed(self, crash: threading.ExceptHookArgs) -> None:
+        """Tell of a bug of ours in a thread, as Python would, but without secrets."""
+        import traceback  # noqa: PLC0415  (never, one hopes)
+
+        lines = traceback.format_exception(crash.exc_type, crash.exc_value, crash.exc_traceback)
+        name = crash.thread.name if crash.thread is not None else "?"
+        self.say(self._redactor.text(f"a bug of ours in the thread {name}:\n{''.join(lines)}"))
 
     def _close(self) -> None:
         self._prober.close()
