@@ -17,6 +17,7 @@ BENCHMARKS = {
     "launch": ("launch", "memory"),
     "memory": ("memory",),
     "logs": ("logs",),
+    "monitor": ("monitor",),
     "restart": ("restart",),
     "stop": ("stop", "kill9"),
     "kill9": ("kill9",),

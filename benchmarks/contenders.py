@@ -10,6 +10,7 @@ import os
 import shlex
 import shutil
 import sys
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -45,12 +46,15 @@ def launcher_command() -> list[str]:
 
 
 class Launcher:
-    """Our own, with a generated profile."""
+    """Our own, with a generated profile; `secrets` are variables whose values must not be printed."""
 
     name = "launcher"
 
+    def __init__(self, *, secrets: int = 0) -> None:
+        self._secrets = secrets
+
     def prepare(self, folder: Path, services: Sequence[Service], command: Sequence[str]) -> list[str]:
-        lines: list[str] = []
+        lines = ["[env]", *(f'A{number}_TOKEN = "{uuid.uuid4().hex}"' for number in range(self._secrets)), ""]
         for service in services:
             lines += [f"[services.{service.name}]", f"command = {json.dumps(line_of(service, command))}"]
             if service.needs:

@@ -19,6 +19,8 @@ from benchmarks.services import Service
 SERVICES = 4
 WARM_UP = 1.0
 QUIET = 0.5
+#: How many values of 32 characters are looked for in every line.
+SECRETS = 5
 PATIENCE = 180.0
 LINE = re.compile(rb"\d\d:\d\d:\d\d (?P<label>\S+) +\| (?P<name>n\d) (?P<number>\d{7}) \.+")
 
@@ -88,6 +90,7 @@ def main(*, quick: bool) -> None:
         1 if quick else 3,
         {
             "launcher": partial(flood, Launcher(), lines),
+            "with secrets": partial(flood, Launcher(secrets=SECRETS), lines),
             "honcho": partial(flood, Honcho(), slow),
             "bare prefixer": partial(flood, Reference(), lines),
         },
@@ -107,6 +110,13 @@ def main(*, quick: bool) -> None:
     figures += [
         Figure(what="memory at its worst", ours=memory["launcher"], unit="MB", peer=peer, theirs=memory[peer])
         for peer in targets
+    ]
+    figures += [
+        Figure(what=what, ours=ours["with secrets"], unit=unit, peer="launcher without", theirs=ours["launcher"])
+        for what, unit, ours in (
+            (f"lines per second, {SECRETS} secrets", "", rate),
+            (f"processor time per million lines, {SECRETS} secrets", "s", spent),
+        )
     ]
     none = {"lost": "lines lost", "broken": "lines torn, mixed or out of order"}
     figures += [

@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import gc
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from queue import SimpleQueue
-
-from msgspec import Struct
 
 from launcher.control.standby import Standby
 from launcher.engines.guard import Guard
 from launcher.engines.local import LocalEngine
 from launcher.engines.reader import Reader
+from launcher.errors import InternalError, LauncherError
 from launcher.observe.console import Console
 from launcher.observe.counters import Counters
 from launcher.observe.hub import Hub
 from launcher.observe.logfile import LogFiles
+from launcher.observe.ownlog import OwnLog
 from launcher.observe.recorder import Recorder
+from launcher.observe.redact import Redactor
+from launcher.observe.styles import Show, style_of
 from launcher.observe.tail import Tail
 from launcher.observe.writer import Writer
 from launcher.orchestrator.events import Event, Outcome, StartAsked
@@ -33,22 +36,11 @@ from launcher.orchestrator.store import FileStore
 from launcher.plan.model import Plan
 from launcher.probes.lazy import LazyProber
 from launcher.profile.model import EngineName
+from launcher.profile.secrets import secret_values
 from launcher.world import SystemClock, SystemWorld, chance
 
 #: How long the log files may take to swallow what is left at the end, in seconds.
 LAST_FLUSH = 2.0
-
-
-class Show(Struct, frozen=True, kw_only=True):
-    """What appears on the terminal."""
-
-    colour: bool = False
-    prefix: bool = True
-    #: Services whose lines are not shown.
-    quiet: frozenset[str] = frozenset()
-    descriptor: int = 1
-    #: Who sets the width and the colours; empty: all instances.
-    labels: tuple[str, ...] = ()
 
 
 class Runtime:
@@ -71,22 +63,18 @@ class Runtime:
         self._writer = Writer()
         self._reader = Reader()
         self.tail = Tail()
-        self.console = Console(
-            self._writer,
-            labels=show.labels or labels.values(),
-            descriptor=show.descriptor,
-            colour=show.colour,
-            prefix=show.prefix,
-            quiet=show.quiet,
-            procfile=plan.procfile,
-            signals={name: service.stop.signal for name, service in plan.services.items()},
-        )
+        self.console = Console(self._writer, style_of(plan, show), descriptor=show.descriptor, quiet=show.quiet)
+        self._redactor = redactor = Redactor()
+        redactor.learn(secret_values(environ, plan.secrets))
+        settings = plan.log
+        self._own = OwnLog(self._writer, folder, settings=settings, redaction=redactor, note=self.console.system)
         hub = Hub(
             self._writer,
             label_of=labels.__getitem__,
+            redact=redactor,
             awaited=frozenset(name for name in labels if (check := plan.service_of(name).health) and check.log),
         )
-        self._logs = LogFiles(self._writer, folder / "logs", note=self.console.system)
+        self._logs = LogFiles(self._writer, folder / "logs", note=self.say, limit=settings.size, kept=settings.keep)
         hub.follow(self.console.print)
         hub.follow(self._logs)
         hub.follow(self.tail)
@@ -99,7 +87,7 @@ class Runtime:
             from launcher.probes.scheduler import Scheduler  # noqa: PLC0415  (4 ms, where something is checked)
 
             return Scheduler(
-                post=inbox.put,
+                post=self._own.hearing_checks(inbox.put),
                 clock=clock,
                 children=engine.children,
                 taps=hub,
@@ -117,6 +105,7 @@ class Runtime:
             world=SystemWorld(Path(plan.root), environ, procfile=plan.procfile),
             store=store,
             chance=chance,
+            redaction=redactor,
             pid=os.getpid(),
             memory=memory,
         )
@@ -124,16 +113,27 @@ class Runtime:
         self._guard = guard
         self._control = Standby(
             folder,
-            post=inbox.put,
+            post=self._own.hearing_requests(inbox.put),
             follow=hub.follow,
             when_readable=self._reader.when_readable,
             timeline=self.timeline.timeline,
         )
         self.loop.subscribe(self.console)
+        self.loop.subscribe(self._own)
         self.loop.subscribe(self.counters)
         self.loop.subscribe(self.timeline)
         self.loop.subscribe(self._control)
         self._hub = hub
+
+    def say(self, text: str) -> None:
+        """Print words of the launcher's own, and take them down; from any thread."""
+        self.console.system(text)
+        self._own.say(text)
+
+    def fail(self, error: LauncherError) -> bool:
+        """Take down how a start-up ended; False: it was not printed, since in text it closes the output."""
+        self._own.fail(error)
+        return self.console.fail(error)
 
     def run(
         self,
@@ -149,6 +149,7 @@ class Runtime:
         ended. `named`: the user named these services.
         """
         restore_signals = self._reader.forward_signals(self.loop.post)
+        threading.excepthook = self._crashed
         self._control.open()
         self.loop.open(self._hub)
         self.loop.post(StartAsked(services=tuple(services), by="asked for", named=named, reply=settled))
@@ -158,9 +159,22 @@ class Runtime:
         gc.enable()
         try:
             return self.loop.run()
+        except Exception as error:  # noqa: BLE001  (a bug of ours)
+            # What it quotes may be secret, by an environment that only the starts know.
+            text = self._redactor.text(f"{type(error).__name__}: {error}")
+            raise InternalError(text).with_traceback(error.__traceback__) from None
         finally:
             self._close()
             restore_signals()
+            threading.excepthook = threading.__excepthook__
+
+    def _crashed(self, crash: threading.ExceptHookArgs) -> None:
+        """Tell of a bug of ours in a thread, as Python would, but without secrets."""
+        import traceback  # noqa: PLC0415  (never, one hopes)
+
+        lines = traceback.format_exception(crash.exc_type, crash.exc_value, crash.exc_traceback)
+        name = crash.thread.name if crash.thread is not None else "?"
+        self.say(self._redactor.text(f"a bug of ours in the thread {name}:\n{''.join(lines)}"))
 
     def _close(self) -> None:
         self._prober.close()

@@ -10,7 +10,7 @@ Everything is deterministic: time moves by `advance`, processes live and die as 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from queue import SimpleQueue
 from typing import Any
 
@@ -18,6 +18,8 @@ import msgspec
 
 from launcher.errors import LauncherError
 from launcher.orchestrator.events import (
+    CheckAsked,
+    Checked,
     Exited,
     Opened,
     Outcome,
@@ -55,10 +57,13 @@ class FakeClock:
 
 
 class FakeWorld:
-    """An empty environment, no env files, and an interpreter called python."""
+    """An environment that is empty at first, no env files, and an interpreter called python."""
+
+    def __init__(self) -> None:
+        self.inherited: dict[str, str] = {}
 
     def environ(self) -> Mapping[str, str]:
-        return {}
+        return self.inherited
 
     def env_file(self, path: str) -> Mapping[str, str]:  # noqa: ARG002  (the protocol's)
         return {}
@@ -82,6 +87,9 @@ class FakeProber:
 
     def __init__(self) -> None:
         self.watched: dict[str, int] = {}
+        #: The instances that a command had checked, and whether they can be.
+        self.asked: list[str] = []
+        self.can_be_asked = True
 
     def prepare(self, run: Run, health: Health, *, user: str = "", hosted: bool = False) -> Mapping[str, str]:  # noqa: ARG002  (the protocol's)
         of = f"/{user}" if user else ""
@@ -94,8 +102,27 @@ class FakeProber:
         if self.watched.get(run.instance) == run.generation:
             del self.watched[run.instance]
 
+    def check(self, run: Run) -> bool:
+        self.asked.append(run.instance)
+        return self.can_be_asked and self.watched.get(run.instance) == run.generation
+
     def close(self) -> None:
         self.watched.clear()
+
+
+class FakeRedaction:
+    """Hides what it was taught, whatever its length."""
+
+    def __init__(self) -> None:
+        self.known: set[str] = set()
+
+    def learn(self, secrets: Iterable[str]) -> None:
+        self.known.update(secrets)
+
+    def text(self, text: str) -> str:
+        for secret in self.known:
+            text = text.replace(secret, "***")
+        return text
 
 
 class FakeEngine:
@@ -195,6 +222,7 @@ class Rehearsal:
         self.engine = FakeEngine()
         self.prober = FakeProber()
         self.store = FakeStore()
+        self.world = FakeWorld()
         self.log: list[str] = []
         self.notes: list[str] = []
         self.loop = Loop(
@@ -203,9 +231,10 @@ class Rehearsal:
             engines={EngineName.LOCAL: self.engine},
             prober=self.prober,
             clock=self.clock,
-            world=FakeWorld(),
+            world=self.world,
             store=self.store,
             chance=lambda: 0.0,
+            redaction=FakeRedaction(),
             pid=1,
             memory=memory,
         )
@@ -250,6 +279,15 @@ class Rehearsal:
         return self._ask(
             lambda reply: RestartAsked(services=services, by="restarted by command", force=force, reply=reply)
         )
+
+    def check(self, *services: str) -> list[Outcome]:
+        return self._ask(lambda reply: CheckAsked(services=services, reply=reply))
+
+    def checked(self, label: str, verdict: Verdict) -> None:
+        """What a command had checked has answered."""
+        view = self.view(label)
+        self.loop.post(Checked(view.name, view.generation, verdict))
+        self.settle()
 
     def wait(self, *services: str) -> list[Outcome]:
         return self._ask(lambda reply: WaitAsked(services=services, reply=reply))

@@ -1,4 +1,4 @@
-"""The commands about what runs: stop, restart, status, logs, wait, why."""
+"""The commands about what runs: stop, restart, status, wait, probe, why."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from launcher.control import wire
 from launcher.control.client import Client
 from launcher.control.running import choose, holder
 from launcher.errors import NothingRunning, UnknownService
-from launcher.plan.names import service_of
 from launcher.profile.names import did_you_mean
 
 if TYPE_CHECKING:
@@ -42,6 +41,11 @@ def restart(args: Namespace) -> int:
 def wait(args: Namespace) -> int:
     """Wait until services are ready."""
     return _command(args, wire.Wait(services=tuple(args.words), timeout=args.timeout), quiet=True)
+
+
+def probe(args: Namespace) -> int:
+    """Check services now."""
+    return _command(args, wire.Probe(services=tuple(args.words)), quiet=True)
 
 
 def status(args: Namespace) -> int:
@@ -79,40 +83,13 @@ def why(args: Namespace) -> int:
     return 0
 
 
-def logs(args: Namespace) -> int:
-    """Show what services printed, and with -f what they go on to print."""
-    from launcher.observe.logread import merge  # noqa: PLC0415
-
-    folder = folder_of(args, running=args.follow)
-    paths = {path.name.removesuffix(".log"): path for path in sorted((folder / "logs").glob("*.log"))}
-    wanted = {name: path for name, path in paths.items() if not args.words or _is_meant(name, args.words)}
-    for word in args.words:
-        if not any(_is_meant(name, [word]) for name in paths):
-            raise UnknownService(f'no log of "{word}"{did_you_mean(word, [service_of(name) for name in paths])}')
-    labels = {name: _label(name, paths) for name in wanted}
-    width = max(map(len, labels.values()), default=0)
-    for line in merge({labels[name]: path for name, path in wanted.items()}, args.lines):
-        _print_line(line.label, line.at, line.text, width)
-    if args.follow:
-        try:
-            for answer in Client(folder).ask(wire.Logs(services=tuple(args.words))):
-                if isinstance(answer, wire.Output):
-                    for text in answer.text.splitlines():
-                        _print_line(answer.label, answer.at, text, width)
-                elif isinstance(answer, wire.Missed):
-                    sys.stderr.write(f"({answer.lines} lines came too fast; they are in the log files)\n")
-        except KeyboardInterrupt:
-            return 130
-    return 0
-
-
 COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "stop": stop,
     "restart": restart,
     "wait": wait,
+    "probe": probe,
     "status": status,
     "why": why,
-    "logs": logs,
 }
 
 
@@ -199,19 +176,3 @@ def _views(snapshot: Snapshot, name: str) -> list[InstanceView]:
     if not views:
         raise UnknownService(f'no service "{name}"{did_you_mean(name, {one.service for one in snapshot.instances})}')
     return list(views)
-
-
-def _is_meant(instance: str, words: list[str]) -> bool:
-    return instance in words or service_of(instance) in words
-
-
-def _label(instance: str, paths: dict[str, Path]) -> str:
-    service = service_of(instance)
-    alone = sum(service_of(name) == service for name in paths) == 1
-    return service if alone else instance
-
-
-def _print_line(label: str, at: float, text: str, width: int) -> None:
-    import time  # noqa: PLC0415
-
-    print(f"{time.strftime('%H:%M:%S', time.localtime(at))} {label.ljust(width)} | {text}", flush=True)

@@ -20,8 +20,10 @@ def plan(args: Namespace) -> int:
         from msgspec import json  # noqa: PLC0415
 
         from launcher.plan.build import to_json  # noqa: PLC0415
+        from launcher.plan.masked import masked  # noqa: PLC0415
+        from launcher.profile.secrets import mask_urls  # noqa: PLC0415
 
-        print(json.format(to_json(made)).decode())
+        print(mask_urls(json.format(to_json(masked(made))).decode()))
     else:
         from launcher.plan.text import describe  # noqa: PLC0415
 

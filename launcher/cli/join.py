@@ -5,8 +5,6 @@ Its Ctrl-C leaves; the launcher goes on.
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -22,24 +20,20 @@ PATIENCE = 10.0
 
 def join(target: Target, args: Namespace) -> int:
     """Have the running launcher start what is missing; the exit status of that start."""
+    from launcher.cli.run import show_of  # noqa: PLC0415
     from launcher.control import wire  # noqa: PLC0415
     from launcher.control.client import Client  # noqa: PLC0415
-    from launcher.observe.console import Console, wants_colour  # noqa: PLC0415
+    from launcher.observe.console import Console  # noqa: PLC0415
     from launcher.observe.hub import Batch  # noqa: PLC0415
+    from launcher.observe.styles import style_of  # noqa: PLC0415
     from launcher.observe.writer import Writer  # noqa: PLC0415
     from launcher.orchestrator.protocols import Run  # noqa: PLC0415
 
     plan = target.plan()
     follows = not args.detach
     writer = Writer()
-    console = Console(
-        writer,
-        labels=[instance.label for instance in plan.instances.values()],
-        colour=wants_colour(sys.stdout.fileno(), os.environ, refused=args.no_colour),
-        prefix=not args.no_prefix,
-        quiet=frozenset((args.quiet or "").split(",")) - {""},
-        procfile=plan.procfile,
-    )
+    show = show_of(args, plan, None, target.services)
+    console = Console(writer, style_of(plan, show), quiet=show.quiet)
     console.system(f"{target.profile} runs already: joining it" + (" (Ctrl-C leaves it running)" if follows else ""))
     request = wire.Start(
         services=target.services,

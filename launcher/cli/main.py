@@ -32,9 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(words)
     except LauncherError as error:
-        if debug:
-            raise
-        sys.stderr.write(describe(error, colour=_wants_colour()))
+        sys.stderr.write(_discreet(_traceback(error) if debug else describe(error, colour=_wants_colour())))
         return error.status
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -42,11 +40,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has enough; keep the interpreter from complaining when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
-    except Exception as error:
-        if debug:
-            raise
-        sys.stderr.write(describe(_internal(error), colour=_wants_colour()))
-        return _internal(error).status
+    except Exception as error:  # noqa: BLE001  (a bug of ours: said in a sentence, or with --debug in full)
+        failure = _internal(error)
+        sys.stderr.write(_discreet(_traceback(error) if debug else describe(failure, colour=_wants_colour())))
+        return failure.status
 
 
 def describe(error: LauncherError, *, colour: bool = False) -> str:
@@ -59,6 +56,22 @@ def describe(error: LauncherError, *, colour: bool = False) -> str:
     code = f"E{error.code} " if error.code else ""
     remedy = f"      {error.remedy}\n" if error.remedy else ""
     return f"{red}{code}{plain}{error}\n{remedy}"
+
+
+def _discreet(text: str) -> str:
+    """What goes wrong quotes values: no secret of the environment, and no password of a URL, is among them."""
+    from launcher.observe.redact import Redactor  # noqa: PLC0415
+    from launcher.profile.secrets import secret_values  # noqa: PLC0415
+
+    redactor = Redactor()
+    redactor.learn(secret_values(os.environ))
+    return redactor.text(text)
+
+
+def _traceback(error: Exception) -> str:
+    import traceback  # noqa: PLC0415  (only for --debug)
+
+    return "".join(traceback.format_exception(error))
 
 
 def _run(words: list[str]) -> int:  # noqa: PLR0911  (a row for each module of commands)
@@ -74,7 +87,11 @@ def _run(words: list[str]) -> int:  # noqa: PLR0911  (a row for each module of c
             from launcher.cli import oneoff  # noqa: PLC0415
 
             return oneoff.run(args)
-        case "stop" | "restart" | "status" | "logs" | "wait" | "why":
+        case "logs":
+            from launcher.cli.logs import logs  # noqa: PLC0415
+
+            return logs(args)
+        case "stop" | "restart" | "status" | "wait" | "probe" | "why":
             from launcher.cli import control  # noqa: PLC0415
 
             return control.COMMANDS[args.command](args)

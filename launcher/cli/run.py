@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
     from launcher.cli.detach import Report
     from launcher.errors import LauncherError
+    from launcher.observe.styles import Show
     from launcher.orchestrator.events import Outcome
     from launcher.plan.model import Plan
-    from launcher.runtime import Runtime, Show
+    from launcher.runtime import Runtime
 
 
 def start(args: Namespace) -> int:
@@ -67,10 +68,10 @@ def start(args: Namespace) -> int:
         environ=os.environ,
         store=store,
         memory=memory,
-        show=_show(args, plan, report, services),
+        show=show_of(args, plan, report, services),
     )
     for note in notes:
-        runtime.console.system(note)
+        runtime.say(note)
     return _run(runtime, services, named=target.named, report=report, waits=args.wait)
 
 
@@ -82,8 +83,7 @@ def _run(runtime: Runtime, services: Sequence[str], *, named: bool, report: Repo
         if outcome.ok:
             _announce(runtime, outcome.lines, time.monotonic() - began)
         elif outcome.error is not None and runtime.loop.stage.ending is None:
-            errors.append(outcome.error)
-            _show_last_lines(runtime, outcome.culprit)
+            errors.extend(_left_to_print(runtime, outcome.error, outcome.culprit))
         if report is not None:
             if errors:
                 _print_errors(errors, report)
@@ -124,13 +124,17 @@ def refuse_taken_ports(plan: Plan, services: Iterable[str]) -> None:
         raise problems[0] if len(problems) == 1 else ProblemsFound(problems)
 
 
-def _show(args: Namespace, plan: Plan, report: Report | None, services: Iterable[str]) -> Show:
+def show_of(args: Namespace, plan: Plan, report: Report | None, services: Iterable[str]) -> Show:
+    """What the flags say about the terminal; in the background there is none, only the report."""
     from launcher.observe.console import wants_colour  # noqa: PLC0415
-    from launcher.runtime import Show  # noqa: PLC0415
+    from launcher.observe.styles import Show  # noqa: PLC0415
+    from launcher.profile.model import LogFormat  # noqa: PLC0415
 
+    written = LogFormat(args.log_format or plan.log.format)
     if report is not None:
-        return Show(quiet=frozenset(plan.services), descriptor=report.descriptor)
+        return Show(quiet=frozenset(plan.services), descriptor=report.descriptor, format=written)
     return Show(
+        format=written,
         colour=wants_colour(sys.stdout.fileno(), os.environ, refused=args.no_colour),
         prefix=not args.no_prefix,
         quiet=frozenset((args.quiet or "").split(",")) - {""},
@@ -143,7 +147,13 @@ def _announce(runtime: Runtime, lines: Iterable[str], took: float) -> None:
     if runtime.loop.stage.plan.procfile:
         return
     reachable = [line.replace(" is ready at ", " at ") for line in lines if " is ready at " in line]
-    runtime.console.system(f"all ready after {took:.2f} s" + (f": {', '.join(reachable)}" if reachable else ""))
+    runtime.say(f"all ready after {took:.2f} s" + (f": {', '.join(reachable)}" if reachable else ""))
+
+
+def _left_to_print(runtime: Runtime, error: LauncherError, culprit: str) -> list[LauncherError]:
+    """Tell how a start-up failed; what is not printed yet stands at the end of the output."""
+    _show_last_lines(runtime, culprit)
+    return [] if runtime.fail(error) else [error]
 
 
 def _show_last_lines(runtime: Runtime, instance: str) -> None:

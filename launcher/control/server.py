@@ -21,7 +21,7 @@ from launcher.control import wire
 from launcher.control.connection import Connection, Follower
 from launcher.control.listening import vanish
 from launcher.errors import BadRequest, WaitTimeout
-from launcher.orchestrator.events import RestartAsked, SnapshotAsked, StartAsked, StopAsked, WaitAsked
+from launcher.orchestrator.events import CheckAsked, RestartAsked, SnapshotAsked, StartAsked, StopAsked, WaitAsked
 from launcher.orchestrator.snapshot import Changed, Noted, Snapshot, State
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ class Server:
             connection.send(wire.refusal(BadRequest(f"a request holds at most {wire.LONGEST_REQUEST} bytes")))
             connection.ending = True
 
-    def _take_up(self, connection: Connection, request: wire.AnyRequest) -> None:  # noqa: C901  (a row for each request)
+    def _take_up(self, connection: Connection, request: wire.AnyRequest) -> None:  # noqa: C901, PLR0912  (a row for each request)
         ticket = connection.begin(request)
         self._count_curious()
         reply = self._replier(connection, ticket)
@@ -209,6 +209,8 @@ class Server:
                 if request.timeout is not None:
                     connection.deadline = time.monotonic() + request.timeout
                 self._post(WaitAsked(services=request.services, reply=reply))
+            case wire.Probe():
+                self._post(CheckAsked(services=request.services, reply=reply))
             case wire.Logs():
                 self._subscribe(connection, request.services)
 

@@ -169,6 +169,12 @@ class Wait(Request, frozen=True, kw_only=True, tag="wait"):
     timeout: Annotated[float, Meta(ge=0)] | None = None
 
 
+class Probe(Request, frozen=True, kw_only=True, tag="probe"):
+    """Check `services` (none: all) now; the lines of `Done` are their answers, its status 1 when one is not healthy."""
+
+    services: tuple[str, ...] = ()
+
+
 class Logs(Request, frozen=True, kw_only=True, tag="logs"):
     """Send the output of `services` (none: all) from now on. What was printed before is in the log files."""
 
@@ -177,7 +183,7 @@ class Logs(Request, frozen=True, kw_only=True, tag="logs"):
     services: tuple[str, ...] = ()
 
 
-AnyRequest = Ping | Status | LastStart | Start | Stop | Restart | Shutdown | Wait | Logs
+AnyRequest = Ping | Status | LastStart | Start | Stop | Restart | Shutdown | Wait | Probe | Logs
 
 _encoder = json.Encoder()
 _requests: json.Decoder[AnyRequest] = json.Decoder(AnyRequest)

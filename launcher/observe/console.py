@@ -1,29 +1,24 @@
-"""The console: what services print and what the launcher has to say, on its standard output, as honcho prints it.
+"""The console: what services print and what the launcher has to say, on its standard output.
 
-    04:05:06 web.1  | GET / 200
-    04:05:06 system | web.1 stopped (rc=0)
-
-A consumer of the hub and an observer of the loop. The time is that of the batch's arrival, in local time. Knows nothing
-of log files, and decides nothing.
+A consumer of the hub and an observer of the loop; a `Style` says how it looks. Knows nothing of log files, and decides
+nothing.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Mapping
+from typing import Protocol
 
+from launcher.errors import LauncherError
 from launcher.observe.announced import Announced
 from launcher.observe.hub import Batch
-from launcher.observe.lines import prefixed, valid_utf8
 from launcher.observe.outlet import Outlet
-from launcher.observe.wording import started, wording
 from launcher.observe.writer import Writer
-from launcher.orchestrator.snapshot import Changed, Noted, State
+from launcher.orchestrator.snapshot import Changed, Noted
 from launcher.plan.names import service_of
 
-#: The name of the launcher's own lines.
-SYSTEM = "system"
 #: How long the terminal is given at the end, in seconds, and how long for the line that says what it didn't take.
 PATIENCE = 2.0
 LAST_WORDS = 0.2
@@ -34,40 +29,54 @@ def wants_colour(descriptor: int, environ: Mapping[str, str], *, refused: bool =
     return not refused and not environ.get("NO_COLOR") and os.isatty(descriptor)
 
 
+class Style(Protocol):
+    """How what is printed is written; each method gives whole lines, or nothing."""
+
+    def output(self, batch: Batch) -> bytes:
+        """What a service printed."""
+        ...
+
+    def system(self, text: str, at: float) -> bytes:
+        """Words of the launcher's own."""
+        ...
+
+    def started(self, news: Changed, at: float) -> bytes:
+        """That the process of an instance exists now."""
+        ...
+
+    def told(self, news: Changed | Noted, at: float) -> bytes:
+        """A transition or a note; not that a process was started."""
+        ...
+
+    def failed(self, error: LauncherError, at: float) -> bytes:
+        """The error that a start-up ended with."""
+        ...
+
+
 class Console:
     """Prints the lines of services and of the launcher itself.
 
-    `labels` are all instances in order of definition: they set the width and the colours. `quiet` holds the services,
-    or labels, whose lines are not printed. `signals` says with what a service is stopped, where it isn't TERM. `failed`
-    hears once when standard output can't be written any more.
+    `quiet` holds the services, or labels, whose lines are not printed. `failed` hears once when standard output can't
+    be written any more.
     """
 
     def __init__(
         self,
         writer: Writer,
+        style: Style,
         *,
-        labels: Iterable[str],
         descriptor: int = 1,
-        colour: bool = False,
-        prefix: bool = True,
         quiet: Container[str] = (),
-        procfile: bool = False,
-        signals: Mapping[str, str] | None = None,
         failed: Callable[[OSError], None] = lambda _: None,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        names = tuple(labels)
         self._writer = writer
+        self._style = style
         self._descriptor = descriptor
         self._outlet = Outlet(descriptor, failed=failed)
-        self._margin = _Margin(names, colour=colour) if prefix else None
         self._quiet = quiet
-        self._procfile = procfile
-        self._signals = signals or {}
         self._wall = wall
         self._announced = Announced(self._show)
-        #: When each instance began to start.
-        self._since: dict[str, float] = {}
 
     def print(self, batch: Batch) -> None:
         """Print a batch of lines (a consumer of the hub)."""
@@ -76,21 +85,21 @@ class Console:
 
     def system(self, text: str) -> None:
         """Print the launcher's own words; from any thread."""
-        self._put(SYSTEM, text.encode("utf-8", "replace").rstrip(b"\n") + b"\n", self._wall())
+        self._put(self._style.system(text, self._wall()))
+
+    def fail(self, error: LauncherError) -> bool:
+        """Print an error, where the style has a way to; else False."""
+        lines = self._style.failed(error, self._wall())
+        self._put(lines)
+        return bool(lines)
 
     def __call__(self, news: Changed | Noted) -> None:
         """Tell of a transition or a note (an observer of the loop)."""
-        if isinstance(news, Noted):
-            signal, since = "", None
-        else:
-            name = news.instance
-            if news.state is State.STARTING and news.before is not State.STARTING:
-                self._since[name] = news.at
-            if news.pid is not None:
-                self._announced.announce(name, news.generation, lambda: self.system(started(news)))
-            signal, since = self._signals.get(news.service, "TERM"), self._since.get(name)
-        for line in wording(news, since=since, signal=signal, procfile=self._procfile):
-            self.system(line)
+        if isinstance(news, Changed) and news.pid is not None:
+            self._announced.announce(
+                news.instance, news.generation, lambda: self._put(self._style.started(news, self._wall()))
+            )
+        self._put(self._style.told(news, self._wall()))
 
     def hurry(self) -> None:
         """Everything is being stopped: what the terminal can't take in 2 s now stands in the log files only."""
@@ -112,39 +121,8 @@ class Console:
         return dropped
 
     def _show(self, batch: Batch) -> None:
-        self._put(batch.label, valid_utf8(batch.lines), batch.at)
+        self._put(self._style.output(batch))
 
-    def _put(self, label: str, lines: bytes, at: float) -> None:
-        if self._margin is not None:
-            lines = prefixed(lines, self._margin.at(label, int(at)))
-        self._writer.put(self._outlet, lines)
-
-
-class _Margin:
-    """What stands before a line: time and name, padded to the widest, coloured as honcho colours them."""
-
-    def __init__(self, labels: tuple[str, ...], *, colour: bool) -> None:
-        self._width = max(map(len, (SYSTEM, *labels)))
-        self._colours: dict[str, str] = {}
-        if colour:
-            from honcho.colour import get_colours  # type: ignore[import-untyped]  # noqa: PLC0415  (only for a terminal)
-
-            self._colours = dict(zip(labels, get_colours(), strict=False))
-        # Second, clock and what was made for it in one value: the reader's and the loop's thread both come here.
-        self._now: tuple[int, str, dict[str, bytes]] = (-1, "", {})
-
-    def at(self, label: str, second: int) -> bytes:
-        """Give the prefix of `label` in this second; made once for it."""
-        then, clock, made = self._now
-        if second != then:
-            clock, made = time.strftime("%H:%M:%S", time.localtime(second)), {}
-            self._now = second, clock, made
-        prefix = made.get(label)
-        if prefix is None:
-            prefix = made[label] = self._make(label, clock)
-        return prefix
-
-    def _make(self, label: str, clock: str) -> bytes:
-        text = f"{clock} {label.ljust(self._width)} | "
-        colour = self._colours.get(label)
-        return (f"\033[0m\033[{colour}m{text}\033[0m" if colour else text).encode()
+    def _put(self, lines: bytes) -> None:
+        if lines:
+            self._writer.put(self._outlet, lines)

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from launcher.observe.lines import Joiner
+from launcher.observe.lines import Joiner, Redact
 from launcher.observe.taps import Tapping
 from launcher.orchestrator.protocols import Run
 
@@ -49,8 +49,8 @@ class _Stream:
 
     __slots__ = ("joiner", "label")
 
-    def __init__(self, label: str) -> None:
-        self.joiner = Joiner()
+    def __init__(self, label: str, redact: Redact | None) -> None:
+        self.joiner = Joiner(redact)
         self.label = label
 
 
@@ -78,7 +78,7 @@ class Hub:
         *,
         label_of: Callable[[str], str],
         awaited: Container[str] = (),
-        redact: Callable[[bytes], bytes] | None = None,
+        redact: Redact | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
         keep_freed_memory()
@@ -96,7 +96,7 @@ class Hub:
         """Take a batch of bytes; False asks the reader to stop reading pipes until `on_room` fires."""
         stream = self._streams.get(run)
         if stream is None:
-            stream = self._streams[run] = _Stream(self._label_of(run.instance))
+            stream = self._streams[run] = _Stream(self._label_of(run.instance), self._redact)
             self._taps.begin(run)
         lines = stream.joiner.take(data)
         if lines:

@@ -10,17 +10,37 @@ looking at every character.) As with honcho a `\r` alone shows nothing before th
 
 from __future__ import annotations
 
+from typing import Protocol
+
 #: A longer line is broken into pieces of this many bytes, each a line of its own: nobody's line may fill our memory.
 LONGEST_LINE = 64 * 1024
 
 
+class Redact(Protocol):
+    """Takes secrets out of lines."""
+
+    @property
+    def longest(self) -> int:
+        """How many bytes the longest secret has."""
+        ...
+
+    def __call__(self, lines: bytes) -> bytes:
+        """Lines without secrets."""
+        ...
+
+
 class Joiner:
-    """Joins what one run prints into whole lines; holds at most one unfinished line of `LONGEST_LINE` bytes."""
+    """Joins what one run prints into whole lines; holds at most one unfinished line of `LONGEST_LINE` bytes.
 
-    __slots__ = ("_rest",)
+    Where a longer line must be cut, `redact` is asked first, with as many bytes beyond the cut as a secret may have: no
+    secret is cut in two. It is given nothing else.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_redact", "_rest")
+
+    def __init__(self, redact: Redact | None = None) -> None:
         self._rest = b""
+        self._redact = redact
 
     def take(self, data: bytes) -> bytes:
         """Add a batch; give all the lines that are whole now, the last one ending in a newline, or nothing."""
@@ -32,6 +52,10 @@ class Joiner:
             newline = text.rfind(b"\n", at, at + LONGEST_LINE + 1)
             if newline >= 0:
                 at = newline + 1
+            elif (safe := self._safe_to_cut(text, at)) is None:
+                break
+            elif safe is not text:
+                text = safe
             else:
                 at = _character_start(text, at + LONGEST_LINE)
                 pieces.append(text[start:at])
@@ -42,6 +66,17 @@ class Joiner:
         if pieces:
             lines = b"\n".join((*pieces, lines))
         return _with_plain_newlines(lines)
+
+    def _safe_to_cut(self, text: bytes, at: int) -> bytes | None:
+        """Give the text without secrets that reach over the cut; None: it cannot be told yet."""
+        if self._redact is None:
+            return text
+        beyond = at + LONGEST_LINE + self._redact.longest
+        if len(text) < beyond:
+            return None
+        seen = text[at:beyond]
+        redacted = self._redact(seen)
+        return text if redacted == seen else text[:at] + redacted + text[beyond:]
 
     def finish(self) -> bytes:
         """Nothing more comes: what is left of a line without a newline, as a line."""

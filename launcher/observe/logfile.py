@@ -32,11 +32,12 @@ BLOCK = 256 * 1024
 class LogFile:
     """One instance's file, a `writer.Target`; opened when there is something to write."""
 
-    __slots__ = ("_failed", "_file", "_limit", "_path", "_size", "block", "sip")
+    __slots__ = ("_failed", "_file", "_kept", "_limit", "_path", "_size", "block", "sip")
 
-    def __init__(self, path: Path, *, limit: int, failed: Callable[[OSError], None]) -> None:
+    def __init__(self, path: Path, *, limit: int, kept: int, failed: Callable[[OSError], None]) -> None:
         self._path = path
         self._limit = limit
+        self._kept = kept
         self._failed = failed
         self._file: int | None = None
         self._size = 0
@@ -76,9 +77,12 @@ class LogFile:
 
     def _rotate(self) -> None:
         # The oldest is removed rather than renamed over: for a rename that replaces a file, ext4 (auto_da_alloc) first
-        # sends the data of the new one to the disk.
-        generation(self._path, KEPT).unlink(missing_ok=True)
-        for number in range(KEPT, 0, -1):
+        # sends the data of the new one to the disk. Older ones may be left from a time when more were kept.
+        generation(self._path, self._kept).unlink(missing_ok=True)
+        for number in set_aside(self._path):
+            if number > self._kept:
+                generation(self._path, number).unlink(missing_ok=True)
+        for number in range(self._kept, 0, -1):
             with suppress(FileNotFoundError):
                 generation(self._path, number - 1).rename(generation(self._path, number))
 
@@ -88,17 +92,27 @@ def generation(path: Path, number: int) -> Path:
     return path.with_name(f"{path.name}.{number}") if number else path
 
 
+def set_aside(path: Path) -> list[int]:
+    """The numbers of the files that were set aside of a log."""
+    prefix = f"{path.name}."
+    endings = [name.removeprefix(prefix) for name in os.listdir(path.parent) if name.startswith(prefix)]  # noqa: PTH208  (names, no paths)
+    return sorted(int(ending) for ending in endings if ending.isdecimal())
+
+
 class LogFiles:
     """Writes what each instance prints into its file (a consumer of the hub).
 
     `note` hears once for all files, from the writing thread, that they can't be written; services go on.
     """
 
-    def __init__(self, writer: Writer, folder: Path, *, note: Callable[[str], None], limit: int = LIMIT) -> None:
+    def __init__(
+        self, writer: Writer, folder: Path, *, note: Callable[[str], None], limit: int = LIMIT, kept: int = KEPT
+    ) -> None:
         self._writer = writer
         self._folder = folder
         self._note = note
         self._limit = limit
+        self._kept = kept
         self._files: dict[str, LogFile] = {}
         self._noted = False
         self._second = -1
@@ -113,7 +127,7 @@ class LogFiles:
         file = self._files.get(batch.run.instance)
         if file is None:
             file = self._files[batch.run.instance] = LogFile(
-                log_path(self._folder, batch.run.instance), limit=self._limit, failed=self._failed
+                log_path(self._folder, batch.run.instance), limit=self._limit, kept=self._kept, failed=self._failed
             )
         self._writer.put(file, prefixed(batch.lines, self._stamp_at(batch.at)))
 

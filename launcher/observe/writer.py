@@ -267,8 +267,9 @@ class Writer:
         for lane in self._lanes.values():
             lane.target.close()
         self._selector.close()
-        os.close(self._bell)
-        os.close(self._rope)
+        with self._lock:  # whoever closes the writer may be about to ring
+            os.close(self._bell)
+            os.close(self._rope)
 
     def _write(self, lane: _Lane) -> None:
         with self._lock:

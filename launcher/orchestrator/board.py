@@ -58,7 +58,7 @@ class Board:
         pulled = closure(direct, forward) - direct
         return [life for life in self.lives.values() if life.name in given or life.instance.service in pulled]
 
-    def snapshot(self, now_wall: float) -> Snapshot:
+    def snapshot(self, now_wall: float, *, longest_step: float = 0.0) -> Snapshot:
         """Everything as it is now."""
         return Snapshot(
             version=1,
@@ -68,6 +68,7 @@ class Board:
             since=self.since,
             at=now_wall,
             instances=tuple(life.view() for life in self.lives.values()),
+            longest_step=longest_step,
         )
 
 

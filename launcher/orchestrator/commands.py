@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 from launcher.errors import CommandRefused
 from launcher.orchestrator import gates
+from launcher.orchestrator.checking import Check
 from launcher.orchestrator.errands import Down, StartUp, Wait
-from launcher.orchestrator.events import RestartAsked, StartAsked, StopAsked, TimerKind, WaitAsked
+from launcher.orchestrator.events import CheckAsked, RestartAsked, StartAsked, StopAsked, TimerKind, WaitAsked
 from launcher.orchestrator.life import Life, Wish
 from launcher.orchestrator.lifecycle import RUNS, STOPS, Phase, Trigger, move
 from launcher.orchestrator.restart import Tally
@@ -27,7 +28,7 @@ _UNDER_WAY = RUNS | {Phase.WAITING, Phase.BACKOFF}
 _NAMED = 8
 
 
-def obey(stage: Stage, command: StartAsked | StopAsked | RestartAsked | WaitAsked) -> None:
+def obey(stage: Stage, command: StartAsked | StopAsked | RestartAsked | WaitAsked | CheckAsked) -> None:
     """Carry out a command, or open the errand that will; a LauncherError refuses it."""
     stage.begun = True
     match command:
@@ -41,6 +42,9 @@ def obey(stage: Stage, command: StartAsked | StopAsked | RestartAsked | WaitAske
             lives = stage.board.named(command.services)
             wanted = lives if command.services else [life for life in lives if life.wanted]
             stage.errands.append(Wait(wanted, command.reply))
+        case CheckAsked():
+            lives = stage.board.named(command.services)
+            stage.errands.append(Check(lives, command.reply, prober=stage.prober, redaction=stage.redaction))
     stage.stirred = True
 
 

@@ -88,6 +88,14 @@ class Imported(Struct, frozen=True):
     seconds: float
 
 
+class Checked(Struct, frozen=True):
+    """A check that a command asked for was made; it counts neither for nor against the service."""
+
+    instance: str
+    generation: int
+    verdict: Verdict
+
+
 class TimerKind(StrEnum):
     """What the loop itself waits for; every engine has the same timers."""
 
@@ -164,6 +172,13 @@ class WaitAsked(Struct, frozen=True, kw_only=True):
     reply: Reply
 
 
+class CheckAsked(Struct, frozen=True, kw_only=True):
+    """Somebody wants `services` (none: all) to be checked now, and to hear what each answers."""
+
+    services: tuple[str, ...] = ()
+    reply: Reply
+
+
 class SnapshotAsked(Struct, frozen=True):
     """Somebody wants to see everything as it is now."""
 
@@ -179,12 +194,14 @@ Event = (
     | Lingered
     | Probed
     | Imported
+    | Checked
     | Elapsed
     | Signalled
     | StartAsked
     | StopAsked
     | RestartAsked
     | WaitAsked
+    | CheckAsked
     | SnapshotAsked
 )
 

@@ -6,7 +6,7 @@ knows (LISTEN_PID). What it needs of the machine it asks of the World; it starts
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from posixpath import join
 
 from msgspec import Struct
@@ -18,6 +18,7 @@ from launcher.plan.model import Instance, Plan
 from launcher.plan.resolve import addresses, look_up
 from launcher.profile.interpolate import expand
 from launcher.profile.model import Health, Service
+from launcher.profile.secrets import is_credential, is_secret, secret_values, userinfo_in
 
 #: Where sockets are held and services are looked for.
 HOST = "127.0.0.1"
@@ -54,6 +55,19 @@ def build_launch(plan: Plan, instance: str, generation: int, *, world: World, pr
         as_honcho=plan.procfile,
     )
     return Prepared(launch, _resolved(health_of(service), names, env))
+
+
+def secrets_of(prepared: Prepared, names: Sequence[str]) -> frozenset[str]:
+    """Every text of a start that nobody may be told; `names` are the variables that the profile calls secret."""
+    launch, health = prepared.launch, prepared.health
+    found = set(secret_values(launch.env, names))
+    for text in (launch.shell, *launch.argv):
+        found |= userinfo_in(text)
+    if health is not None:
+        for text in (health.http or "", *([health.exec] if isinstance(health.exec, str) else health.exec or ())):
+            found |= userinfo_in(text)
+        found.update(value for name, value in health.headers.items() if is_secret(name, names) or is_credential(name))
+    return frozenset(found)
 
 
 def user_of(plan: Plan, instance: str, generation: int, *, world: World) -> str:

@@ -10,12 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from queue import Empty, SimpleQueue
 
+from msgspec.structs import replace
+
 from launcher.errors import LauncherError, StartRolledBack
 from launcher.orchestrator import commands, reactions, state
+from launcher.orchestrator.checking import Check
 from launcher.orchestrator.effects import Do
 from launcher.orchestrator.errands import StartUp
 from launcher.orchestrator.events import (
     Adopted,
+    CheckAsked,
+    Checked,
     Elapsed,
     Event,
     Opened,
@@ -30,9 +35,10 @@ from launcher.orchestrator.events import (
 )
 from launcher.orchestrator.life import Life
 from launcher.orchestrator.lifecycle import Phase
-from launcher.orchestrator.protocols import Clock, Engine, Observer, Prober, Sink, Store, World
+from launcher.orchestrator.protocols import Clock, Engine, Observer, Prober, Redaction, Sink, Store, World
 from launcher.orchestrator.snapshot import Snapshot
 from launcher.orchestrator.stage import Stage
+from launcher.orchestrator.steps import Steps
 from launcher.plan.model import Plan
 from launcher.profile.model import EngineName, OnExit
 
@@ -43,14 +49,15 @@ SIGNAL_NAMES = {SIGINT: "SIGINT", 15: "SIGTERM", 1: "SIGHUP"}
 #: of 100 services would otherwise write 100 times all that is known of 100.
 SAVE_PACE = 0.05
 
-Command = StartAsked | StopAsked | RestartAsked | WaitAsked
+Command = StartAsked | StopAsked | RestartAsked | WaitAsked | CheckAsked
 
 
 class Loop:
     """Runs a plan. `post` may be called from any thread; everything else belongs to the thread that runs it.
 
     Events arrive in `inbox`, which engines and probers may have been given before the loop existed. `chance` gives the
-    jitter of back-offs, numbers in [0, 1); `memory` is what an earlier launcher left.
+    jitter of back-offs, numbers in [0, 1); `memory` is what an earlier launcher left. `redaction` keeps secrets out of
+    all that is told.
     """
 
     def __init__(
@@ -64,6 +71,7 @@ class Loop:
         world: World,
         store: Store,
         chance: Callable[[], float],
+        redaction: Redaction,
         pid: int,
         memory: state.Memory | None = None,
     ) -> None:
@@ -75,6 +83,7 @@ class Loop:
             world=world,
             chance=chance,
             post=inbox.put,
+            redaction=redaction,
             pid=pid,
         )
         self._clock = clock
@@ -85,6 +94,7 @@ class Loop:
         self._rolled_back = False
         self._unsaved = False
         self._save_at = 0.0
+        self._steps = Steps()
         for name, past in (memory.instances if memory else {}).items():
             life = self.stage.board.lives.get(name)
             if life is not None:
@@ -114,8 +124,11 @@ class Loop:
 
     def step(self, *, block: bool = False) -> bool:
         """Settle one instance and take one event; False: there was nothing to do."""
+        began = self._clock.now()
         settled = self.stage.settle_one()
         event = self._next(block=block and not settled)
+        if not settled:
+            began = self._clock.now()  # it may have waited until now
         if event is not None:
             self._handle(event)
         if self.stage.is_settled and self.stage.stirred:
@@ -124,12 +137,14 @@ class Loop:
             self._look_at_errands()
         if self._unsaved and self._clock.now() >= self._save_at:
             self._save()
+        self._steps.note(began, self._clock.now())
         return settled or event is not None
 
     @property
     def snapshot(self) -> Snapshot:
         """Everything as it is now; other threads post SnapshotAsked instead."""
-        return self.stage.board.snapshot(self._clock.wall())
+        longest = self._steps.longest(self._clock.now())
+        return self.stage.board.snapshot(self._clock.wall(), longest_step=longest)
 
     @property
     def is_over(self) -> bool:
@@ -182,8 +197,10 @@ class Loop:
                 self._signalled(number)
             case SnapshotAsked(answer):
                 answer(self.snapshot)
-            case StartAsked() | StopAsked() | RestartAsked() | WaitAsked():
+            case StartAsked() | StopAsked() | RestartAsked() | WaitAsked() | CheckAsked():
                 self._obey(event)
+            case Checked():
+                self._checked(event)
             case _:
                 life = self._current(event.instance, event.generation)
                 if life is not None:
@@ -193,6 +210,12 @@ class Loop:
         """The instance, if the event is about its latest start and it has one under way."""
         life = self.stage.board.lives.get(name)
         return life if life is not None and life.generation == generation else None
+
+    def _checked(self, checked: Checked) -> None:
+        for errand in self.stage.errands:
+            if isinstance(errand, Check):
+                errand.took(checked)
+        self.stage.stirred = True
 
     def _opened(self, engine: EngineName) -> None:
         self._unopened.discard(engine)
@@ -207,6 +230,8 @@ class Loop:
             return
         if isinstance(command, StartAsked):
             self._rolled_back = False
+        if not isinstance(command, WaitAsked | CheckAsked):
+            command = replace(command, by=self.stage.redaction.text(command.by))
         try:
             commands.obey(self.stage, command)
         except LauncherError as error:

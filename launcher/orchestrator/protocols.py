@@ -6,7 +6,7 @@ implementation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import IntEnum, StrEnum
 from typing import Protocol
 
@@ -153,6 +153,13 @@ class Prober(Protocol):
         """Check no more; nothing is posted for this run from now on (a verdict under way may still arrive)."""
         ...
 
+    def check(self, run: Run) -> bool:
+        """Check a watched run now, once and beside its rounds: `Checked` follows, unless it is unwatched first.
+
+        False: its probe cannot be asked, for it waits to be told (log, notify), or the run is not watched.
+        """
+        ...
+
     def close(self) -> None:
         """End all checks."""
         ...
@@ -212,6 +219,18 @@ class World(Protocol):
 
     def python_for(self, named: str | None) -> str:
         """The interpreter that serves an `app`: the one named, else found as `[launcher] python` says."""
+        ...
+
+
+class Redaction(Protocol):
+    """Keeps secrets out of what the loop tells."""
+
+    def learn(self, secrets: Iterable[str]) -> None:
+        """Hide these values from now on, in texts and in output; called before the start that uses them."""
+        ...
+
+    def text(self, text: str) -> str:
+        """A text without secrets."""
         ...
 
 

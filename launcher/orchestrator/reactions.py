@@ -91,7 +91,7 @@ def refused(stage: Stage, life: Life, error: LauncherError) -> None:
     if life.phase in STOPS:
         _gone(stage, life, "it had not started yet")
     else:
-        _judge(stage, life, well=False, text=f"E{error.code} {error.sentence}")
+        _judge(stage, life, well=False, text=stage.redaction.text(f"E{error.code} {error.sentence}"))
 
 
 def exited(stage: Stage, life: Life, code: int) -> None:
@@ -123,12 +123,13 @@ def probed(stage: Stage, life: Life, verdict: Verdict) -> None:
     if life.phase not in RUNS or life.check is None:
         return
     forgiven = life.phase is Phase.STARTING or stage.clock.now() - life.launched < life.check.start_period
+    answer = stage.redaction.text(verdict.answer)
     life.failures = 0 if verdict.ok or forgiven else life.failures + 1
-    life.health = Health(ok=verdict.ok, answer=verdict.answer, at=stage.clock.wall(), failures=life.failures)
+    life.health = Health(ok=verdict.ok, answer=answer, at=stage.clock.wall(), took=verdict.took, failures=life.failures)
     if verdict.ok and life.phase is not Phase.READY:
-        _passed(stage, life, verdict.answer)
+        _passed(stage, life, answer)
     elif life.phase is Phase.READY and life.failures >= life.check.retries:
-        _fell(stage, life, verdict.answer, life.check.on_failure)
+        _fell(stage, life, answer, life.check.on_failure)
 
 
 def elapsed(stage: Stage, life: Life, kind: TimerKind) -> None:

@@ -40,6 +40,8 @@ class Health(Struct, frozen=True, kw_only=True):
     ok: bool
     answer: str
     at: float
+    #: How long it took, in seconds.
+    took: float = 0.0
     #: Consecutive failures up to now.
     failures: int = 0
 
@@ -79,6 +81,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     since: float
     at: float
     instances: tuple[InstanceView, ...]
+    #: The longest step that the loop took in the last 10 s or more, in seconds: so late may an event have been heard.
+    longest_step: float = 0.0
 
     def of(self, service: str) -> list[InstanceView]:
         """The instances of `service`, or the one instance of that name."""

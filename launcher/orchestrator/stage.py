@@ -11,16 +11,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from msgspec.structs import replace
+
 from launcher.errors import LauncherError
 from launcher.orchestrator import gates
 from launcher.orchestrator.board import Board
 from launcher.orchestrator.effects import Arm, Do, Effect
 from launcher.orchestrator.errands import OUTLIVE, Errand, StartUp
 from launcher.orchestrator.events import Post, SpawnRefused, TimerKind
-from launcher.orchestrator.launches import Prepared, build_launch, health_of, user_of
+from launcher.orchestrator.launches import Prepared, build_launch, health_of, secrets_of, user_of
 from launcher.orchestrator.life import Life, Wish
 from launcher.orchestrator.lifecycle import RUNS, TIMERS, Phase, Trigger, move
-from launcher.orchestrator.protocols import Clock, Engine, Observer, Prober, Run, Stop, StopLevel, Watch, World
+from launcher.orchestrator.protocols import (
+    Clock,
+    Engine,
+    Observer,
+    Prober,
+    Redaction,
+    Run,
+    Stop,
+    StopLevel,
+    Watch,
+    World,
+)
 from launcher.orchestrator.rollback import Step, StepKind
 from launcher.orchestrator.snapshot import Changed, Noted, Reason
 from launcher.orchestrator.timers import Timers
@@ -44,9 +57,11 @@ class Stage:
         world: World,
         chance: Callable[[], float],
         post: Post,
+        redaction: Redaction,
         pid: int,
     ) -> None:
         self.plan = plan
+        self.redaction = redaction
         self.engines = engines
         self.prober = prober
         self.clock = clock
@@ -100,6 +115,12 @@ class Stage:
         )
 
     def _tell(self, news: Changed | Noted) -> None:
+        # Texts of services are redacted as they come in (`reactions`); here all that goes out is, once more, since a
+        # secret may have become known meanwhile, and a command's words come from outside too.
+        if isinstance(news, Noted):
+            news = replace(news, text=self.redaction.text(news.text))
+        elif (text := self.redaction.text(news.reason.text)) != news.reason.text:
+            news = replace(news, reason=replace(news.reason, text=text))
         for observer in self._observers:
             observer(news)
 
@@ -191,7 +212,7 @@ class Stage:
             if life.check:
                 user = user_of(self.plan, life.name, life.generation, world=self._world)
                 env = self.prober.prepare(run, life.check, user=user, hosted=life.service.app is not None)
-            prepared = build_launch(self.plan, life.name, life.generation, world=self._world, probe_env=env)
+            prepared = self._prepare(life, env)
         except LauncherError as error:
             self._post(SpawnRefused(life.name, life.generation, error))
             return
@@ -206,9 +227,15 @@ class Stage:
 
     def _watch_adopted(self, life: Life, run: Run) -> None:
         life.check = health_of(life.service)
-        prepared = build_launch(self.plan, life.name, life.generation, world=self._world, probe_env={})
+        prepared = self._prepare(life, {})
         self._to_watch[life.name] = _watch_of(run, prepared, life.instance.port)
         self.watch(life)
+
+    def _prepare(self, life: Life, probe_env: Mapping[str, str]) -> Prepared:
+        """Build a start; before it can say anything, what it must not say is known."""
+        prepared = build_launch(self.plan, life.name, life.generation, world=self._world, probe_env=probe_env)
+        self.redaction.learn(secrets_of(prepared, self.plan.secrets))
+        return prepared
 
     # Settling ---------------------------------------------------------------------------------------------------
 

@@ -59,6 +59,7 @@ def build(
         env_files=tuple(settings.env_file),
         env=profile.env,
         secrets=tuple(settings.secret),
+        log=settings.log,
         python=settings.python or "",
         services={name: profile.services[name] for name in chosen},
         instances=_instances(profile, chosen, given),

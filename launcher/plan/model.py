@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from launcher.profile.model import Condition, EngineName, OnExit, OnLoss, Service
+from launcher.profile.model import Condition, EngineName, Log, OnExit, OnLoss, Service
 
 #: The version of the serialised form; another one is refused, not guessed at.
 PLAN_VERSION = 1
@@ -54,6 +54,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     env_files: tuple[str, ...]
     env: dict[str, str]
     secrets: tuple[str, ...]
+    log: Log = Log()
     #: The interpreter that serves `app` services where a service names none; empty: found at run time.
     python: str
     services: dict[str, Service]

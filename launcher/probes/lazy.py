@@ -28,6 +28,9 @@ class LazyProber:
         if self._made is not None:
             self._made.unwatch(run)
 
+    def check(self, run: Run) -> bool:
+        return self._made is not None and self._made.check(run)
+
     def close(self) -> None:
         if self._made is not None:
             self._made.close()

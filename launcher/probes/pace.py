@@ -18,6 +18,18 @@ LONGEST = 0.25
 REMINDER = 1.0
 
 
+#: Multiples of it fall evenly into an interval, however many there are (the golden ratio's fraction).
+_GOLDEN = 0.6180339887498949
+
+
+def phase_of(number: int) -> float:
+    """Where in the interval the checks of a run come, the runs being numbered: above 0, up to 1.
+
+    Those of many that became ready together would otherwise come together for ever.
+    """
+    return 1.0 - number * _GOLDEN % 1.0
+
+
 def next_delay(health: Health, *, ready: bool, elapsed: float) -> float:
     """Seconds from the end of one check to the next.
 

@@ -19,6 +19,7 @@ from launcher.probes.http import HttpProbe, accepted, build_request, parse_targe
 from launcher.probes.log import LogProbes
 from launcher.probes.names import Names
 from launcher.probes.notify import NotifyProbes
+from launcher.probes.pace import phase_of
 from launcher.probes.reactor import Reactor
 from launcher.probes.rounds import Rounds, Timed
 from launcher.probes.tcp import TcpProbe
@@ -51,6 +52,8 @@ class Scheduler:
         self._notices = NotifyProbes(self._reactor, folder, post)
         self._https: Https | None = None
         self._rounds: dict[Run, Rounds] = {}
+        #: How many runs have been watched.
+        self._watched = 0
 
     def prepare(self, run: Run, health: Health, *, user: str = "", hosted: bool = False) -> Mapping[str, str]:
         """Bind what the service will write to, listen to what it will print; raises NotifySocketUnavailable.
@@ -80,6 +83,14 @@ class Scheduler:
         self._logs.unwatch(run)
         self._end_rounds(run)
 
+    def check(self, run: Run) -> bool:
+        """Check a run now, beside its rounds; False: its probe is one that waits to be told."""
+        rounds = self._rounds.get(run)
+        if rounds is None:
+            return False
+        self._reactor.call(rounds.check_now)
+        return True
+
     def close(self) -> None:
         """End all checks and the thread; sockets in the run folder are removed."""
         self._notices.close()
@@ -99,8 +110,15 @@ class Scheduler:
             self._post(Probed(watch.run.instance, watch.run.generation, Verdict(ok=False, answer=str(error))))
             return
         self._end_rounds(watch.run)
+        self._watched += 1
         rounds = Rounds(
-            watch, probe, since=self._clock.now(), reactor=self._reactor, post=self._post, timed=self._timed
+            watch,
+            probe,
+            since=self._clock.now(),
+            phase=phase_of(self._watched),
+            reactor=self._reactor,
+            post=self._post,
+            timed=self._timed,
         )
         self._rounds[watch.run] = rounds
         self._reactor.start()

@@ -79,13 +79,18 @@ def recall(path: Path, root: Path, name: str, *, environ: Mapping[str, str], set
 
 
 def keep(path: Path, root: Path, name: str, loaded: Loaded, *, environ: Mapping[str, str], sets: Iterable[str]) -> None:
-    """Keep a profile in `path`, for its owner only. One with warnings is not kept, for they are to be said each time.
+    """Keep a profile in `path`, for its owner only; or none, and the next start reads anew.
 
-    Where it cannot be written, it is not kept either: the next start reads anew.
+    One with warnings is not kept, for they are to be said each time; nor one with secrets written in it, which belong
+    in no further file; nor any where it cannot be written.
     """
     stamps = tuple(_stamp(str(file)) for file in loaded.files)
     now = time.time_ns()
-    if loaded.warnings or any(now - stamp.modified < SETTLED * 1e9 for stamp in stamps):
+    if (
+        loaded.warnings
+        or _holds_secrets(loaded.profile)
+        or any(now - stamp.modified < SETTLED * 1e9 for stamp in stamps)
+    ):
         return
     kept = Kept(
         asked=_asked(root, name, environ, sets),
@@ -100,6 +105,18 @@ def keep(path: Path, root: Path, name: str, loaded: Loaded, *, environ: Mapping[
         with open(descriptor, "wb") as file:  # noqa: PTH123  (a descriptor made for its owner only)
             file.write(msgspec.json.encode(kept))
         aside.replace(path)
+
+
+def _holds_secrets(profile: Profile) -> bool:
+    from launcher.profile.secrets import is_credential, secret_values, userinfo_in  # noqa: PLC0415  (not to recall)
+
+    envs = (profile.env, *(service.env for service in profile.services.values()))
+    checks = [service.health for service in profile.services.values() if service.health is not None]
+    return (
+        any(secret_values(env, profile.settings.secret) for env in envs)
+        or any(is_credential(header) for check in checks for header in check.headers)
+        or bool(userinfo_in(msgspec.json.encode(profile).decode()))
+    )
 
 
 def _asked(root: Path, name: str, environ: Mapping[str, str], sets: Iterable[str]) -> Asked:

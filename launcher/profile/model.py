@@ -19,7 +19,11 @@ __all__ = [
     "EngineName",
     "Health",
     "Kind",
+    "Level",
+    "Levels",
     "Limits",
+    "Log",
+    "LogFormat",
     "Mode",
     "OnExit",
     "OnFailure",
@@ -109,6 +113,22 @@ class Policy(StrEnum):
     NO = "no"
     ON_FAILURE = "on-failure"
     ALWAYS = "always"
+
+
+class LogFormat(StrEnum):
+    """How what the launcher prints is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class Level(StrEnum):
+    """How much an entry of the launcher's own log matters; from the least to the most."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
 
 
 class Dependency(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -267,6 +287,34 @@ class Service(Defaults, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return self.socket or self.app is not None
 
 
+class Levels(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Levels of single components, each in place of `level`."""
+
+    loop: Annotated[Level | None, says("Changes of state and what the launcher says of them.")] = None
+    probes: Annotated[Level | None, says("Health checks: each verdict at `debug`.")] = None
+    control: Annotated[Level | None, says("What other terminals ask for.")] = None
+
+
+class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The launcher's own log, and the files that the output of services is kept in."""
+
+    format: Annotated[LogFormat, says("What is printed: `text`, or `json`, an object a line. `--log-format` wins.")] = (
+        LogFormat.TEXT
+    )
+    level: Annotated[
+        Level, says("What the launcher's own log leaves out is below this: `debug`, `info`, `warning`, `error`.")
+    ] = Level.INFO
+    levels: Annotated[Levels, says("Levels of single components: loop, probes, control.")] = field(
+        default_factory=Levels
+    )
+    size: Annotated[Size, says("A log file that would grow past this is set aside.")] = 10 * 1024 * 1024
+    keep: Annotated[int, says("How many files set aside are kept of each log.", ge=0, le=1000)] = 2
+
+    def level_of(self, component: str) -> Level:
+        """The level that holds for a component."""
+        return getattr(self.levels, component) or self.level
+
+
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[launcher]`: what holds for the profile as a whole."""
 
@@ -284,6 +332,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     secret: Annotated[
         list[str], says("Variables whose values are never shown, besides *TOKEN* *SECRET* *PASSWORD* *_KEY.")
     ] = field(default_factory=list)
+    log: Annotated[Log, says("The launcher's own log, and log files.")] = field(default_factory=Log)
     python: Annotated[
         str | None, says("The interpreter that serves `app` services. Default: $VIRTUAL_ENV, .venv, launcher's own.")
     ] = None

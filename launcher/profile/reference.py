@@ -9,12 +9,14 @@ from msgspec import Struct
 
 from launcher.profile.keys import Key, Shape, describe, keys_of
 from launcher.profile.later import KEYS, VALUES
-from launcher.profile.model import Defaults, Dependency, Health, Limits, Restart, Settings, Stop
+from launcher.profile.model import Defaults, Dependency, Health, Levels, Limits, Log, Restart, Settings, Stop
 from launcher.profile.names import quote
 from launcher.profile.origins import dotted
 
 _SECTIONS: tuple[tuple[str, type[Struct], str], ...] = (
     ("[launcher]", Settings, ""),
+    ("[launcher.log]", Log, "[docs/logs.md](logs.md) says what is in them."),
+    ("[launcher.log] levels", Levels, 'For example `levels = { probes = "debug", loop = "warning" }`.'),
     ("[services.NAME] and [defaults]", Defaults, "`[defaults]` takes the same keys and lies under every service."),
     ("depends_on.NAME", Dependency, 'Short: `depends_on = ["db"]`, or `depends_on = { db = "healthy" }`.'),
     ("health", Health, ""),

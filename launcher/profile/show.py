@@ -14,16 +14,12 @@ from msgspec import Struct
 from launcher.profile.keys import Shape, keys_of
 from launcher.profile.names import quote, quote_key
 from launcher.profile.origins import Path, dotted
-from launcher.profile.secrets import mask_env, mask_urls
+from launcher.profile.secrets import is_credential, mask_env, mask_urls
 
 if TYPE_CHECKING:
     from toml import TomlEncoder
 
     from launcher.profile.loaded import Loaded
-
-
-#: Headers that prove who asks, besides those whose names are secret by pattern.
-_CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization"})
 
 
 def render(loaded: Loaded, *, with_origins: bool = False) -> str:
@@ -73,7 +69,7 @@ class _Page:
             for name, edge in content.items():
                 self.struct(edge, (*path, name), always=True)
         elif path[-1] == "headers":
-            hidden = {name for name in content if name.lower() in _CREDENTIALS}
+            hidden = {name for name in content if is_credential(name)}
             self.table(mask_env(content, hidden), path)
         else:
             self.table(mask_env(content, self._secret), path)

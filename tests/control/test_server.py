@@ -12,7 +12,15 @@ import pytest
 from launcher.control import connection, wire
 from launcher.control.listening import listen
 from launcher.errors import BadRequest, LauncherGone, RunFolderUnusable, WaitTimeout
-from launcher.orchestrator.events import Outcome, RestartAsked, SnapshotAsked, StartAsked, StopAsked, WaitAsked
+from launcher.orchestrator.events import (
+    CheckAsked,
+    Outcome,
+    RestartAsked,
+    SnapshotAsked,
+    StartAsked,
+    StopAsked,
+    WaitAsked,
+)
 from launcher.orchestrator.snapshot import Noted, State
 from tests.control.conftest import LAST_START, PATIENCE, batch, changed, serving, snapshot
 
@@ -72,6 +80,20 @@ def test_progress_is_told_until_the_outcome(raw, loop, server):
     assert other.line()["say"] == "pong"
     asker.send(b'{"do": "ping"}\n')
     assert asker.line()["say"] == "pong"
+
+
+def test_a_probe_asks_the_loop_and_gives_its_answers(raw, loop):
+    """One that is not healthy is no refusal: it has lines and a status, and no problem."""
+    asker = raw()
+    asker.send(b'{"do": "probe", "services": ["api"]}\n')
+    asked = loop.next()
+    assert isinstance(asked, CheckAsked)
+    assert asked.services == ("api",)
+    asked.reply(Outcome(ok=False, status=1, lines=("api is not healthy",)))
+    answer = asker.line()
+    assert (answer["say"], answer["ok"], answer["status"]) == ("done", False, 1)
+    assert answer["lines"] == ["api is not healthy"]
+    assert answer["problems"] == []
 
 
 def test_requests_on_one_connection_wait_for_each_other(raw, loop):

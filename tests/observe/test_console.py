@@ -11,6 +11,7 @@ from honcho.printer import Message, Printer
 
 from launcher.observe.console import Console, wants_colour
 from launcher.observe.hub import Batch
+from launcher.observe.styles import Text
 from launcher.orchestrator.protocols import Run
 from launcher.orchestrator.snapshot import Changed, Noted, Reason, State
 
@@ -50,8 +51,8 @@ def printed(writer, out):
     return read
 
 
-def make_console(writer, out, **more):
-    return Console(writer, labels=LABELS, descriptor=out, wall=lambda: AT, **more)
+def make_console(writer, out, *, quiet=(), failed=lambda _: None, **style):
+    return Console(writer, Text(LABELS, **style), descriptor=out, quiet=quiet, failed=failed, wall=lambda: AT)
 
 
 def batch(label, lines, at=AT, generation=0):

@@ -11,7 +11,7 @@ import pytest
 
 from launcher.observe.hub import Batch
 from launcher.observe.logfile import LogFiles, log_path
-from launcher.observe.logread import Line, last_lines, merge, parse_line
+from launcher.observe.logread import Line, chosen_lines, last_lines, merge, parse_line
 from launcher.orchestrator.protocols import Run
 
 AT = datetime(2026, 11, 24, 4, 5, 6, 123000, UTC).timestamp()
@@ -72,6 +72,22 @@ def test_rotation_tears_and_loses_no_line(writer, folder):
     assert [line[25:] for line in kept] == lines[-len(kept) :]
 
 
+@pytest.mark.parametrize("kept", [0, 1, 5])
+def test_as_many_files_are_kept_as_are_wanted(writer, folder, kept):
+    """Those left from a time when more were kept go with the first rotation."""
+    folder.mkdir(parents=True)
+    for number in range(1, 8):
+        (folder / f"api.1.log.{number}").write_bytes(b"old\n")
+    (folder / "api.1.log.new").write_bytes(b"no log of ours")
+    files = LogFiles(writer, folder, note=pytest.fail, limit=1000, kept=kept)
+    for number in range(200):
+        files(Batch(Run("api.1", 1), "api.1", b"%060d\n" % number, AT))
+        assert writer.flush(5)
+    names = {"api.1.log", "api.1.log.new", *(f"api.1.log.{number}" for number in range(1, kept + 1))}
+    assert {path.name for path in folder.iterdir()} == names
+    assert [int(line[25:]) for line in last_lines(folder / "api.1.log", 1000)][-1] == 199
+
+
 def test_a_batch_larger_than_the_limit_is_kept_whole(writer, folder):
     write(writer, folder, ("api.1", b"x" * 300 + b"\n", AT), ("api.1", b"y" * 300 + b"\n", AT), limit=100)
     assert [line[25:26] for line in last_lines(folder / "api.1.log", 10)] == [b"x", b"y"]
@@ -124,6 +140,50 @@ def test_the_last_lines_are_read(tmp_path, files, count, expected):
     for number, content in enumerate(files):
         (tmp_path / ("x.log" + (f".{number}" if number else ""))).write_bytes(content)
     assert last_lines(tmp_path / "x.log", count) == expected
+
+
+def stamped(*lines):
+    """A log whose first line is of 04:05:00, the next one a second later, and so on; what has a `-` has no stamp."""
+    stamps = [b"" if line.startswith("-") else b"2026-11-24T04:05:%02d.000Z " % n for n, line in enumerate(lines)]
+    return b"".join(stamp + line.encode() + b"\n" for stamp, line in zip(stamps, lines, strict=True))
+
+
+LONG = stamped(*("x" * 9000 + str(number) for number in range(30)))
+CHOSEN = [
+    # (what, the files from the youngest on, what is wanted, the texts given)
+    ("since a moment", [stamped("a", "b", "c", "d")], {"since": 2}, ["c", "d"]),
+    ("since before all", [stamped("a", "b")], {"since": -60}, ["a", "b"]),
+    ("since after all", [stamped("a", "b")], {"since": 60}, []),
+    ("what has no stamp stands with the line before", [stamped("a", "b", "-c", "d")], {"since": 1}, ["b", "-c", "d"]),
+    ("matching", [stamped("GET 1", "PUT 2", "GET 3")], {"pattern": "^GET"}, ["GET 1", "GET 3"]),
+    ("the last that match", [stamped("GET 1", "GET 2", "PUT 3")], {"pattern": "GET", "count": 1}, ["GET 2"]),
+    ("both", [stamped("GET 1", "GET 2", "PUT 3")], {"pattern": "GET", "since": 1}, ["GET 2"]),
+    ("the last since a moment", [stamped("a", "b", "c")], {"since": 1, "count": 1}, ["c"]),
+    ("none", [stamped("a")], {"since": 0, "count": 0}, []),
+    ("across rotation", [stamped("c", ""), stamped("a", "b")], {"since": 0, "pattern": "."}, ["a", "b", "c"]),
+    ("an empty file", [b"", stamped("a")], {"pattern": ""}, ["a"]),
+    ("larger than a block", [LONG], {"pattern": "[27]$", "since": 20}, ["x" * 9000 + "22", "x" * 9000 + "27"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("files", "wanted", "texts"), [row[1:] for row in CHOSEN], ids=[row[0] for row in CHOSEN])
+def test_lines_are_chosen(tmp_path, files, wanted, texts):
+    """By time and by pattern, oldest first, from all files of a log."""
+    for number, content in enumerate(files):
+        (tmp_path / ("x.log" + (f".{number}" if number else ""))).write_bytes(content)
+    start = datetime(2026, 11, 24, 4, 5, 0, tzinfo=UTC).timestamp()
+    since = start + wanted["since"] if "since" in wanted else None
+    pattern = re.compile(wanted["pattern"]) if "pattern" in wanted else None
+    found = chosen_lines(tmp_path / "x.log", count=wanted.get("count"), since=since, pattern=pattern)
+    assert [parse_line("x", raw).text for raw in found] == texts
+
+
+def test_no_more_is_read_than_is_needed(tmp_path):
+    """Older files are not even looked into."""
+    (tmp_path / "x.log").write_bytes(stamped("a", "b"))
+    (tmp_path / "x.log.1").write_bytes(b"\xff" * 10)
+    start = datetime(2026, 11, 24, 4, 5, 1, tzinfo=UTC).timestamp()
+    assert len(chosen_lines(tmp_path / "x.log", since=start)) == 1
 
 
 def test_several_logs_are_merged_in_the_order_of_time(writer, folder):

@@ -167,6 +167,44 @@ def test_on_failure_acts_once_per_fall(action, state):
     assert rehearsal.states()["api"] == state
 
 
+@pytest.mark.parametrize("action", ["restart", "stop"])
+def test_on_failure_acts_once_however_long_the_spell_lasts(action):
+    """Further failures of one spell do nothing more; it takes a new fall of a new run."""
+    health = {"notify": True, "start_period": 0.0, "retries": 2, "on_failure": action}
+    rehearsal = Rehearsal({"api": {"health": health}})
+    rehearsal.engine.deaf.add("api.1")
+    rehearsal.start()
+    rehearsal.passes("api")
+    for _ in range(6):
+        rehearsal.fails("api")
+    assert rehearsal.engine.did.count("stop api.1#1 SIGNAL") == 1
+    assert rehearsal.log.count("api: ready → unhealthy") == 1
+
+
+def test_one_success_begins_the_count_anew():
+    """Only failures in a row count, and a spell that ends is followed by a whole new count."""
+    rehearsal = Rehearsal({"api": {"health": {"notify": True, "start_period": 0.0, "retries": 3}}})
+    rehearsal.start()
+    rehearsal.passes("api")
+    for spell in ("FFP", "FFP", "FFFP", "FFFFP", "FF"):
+        for sign in spell:
+            (rehearsal.fails if sign == "F" else rehearsal.passes)("api")
+    assert rehearsal.state("api") is State.READY
+    assert rehearsal.log.count("api: ready → unhealthy") == 2
+    assert rehearsal.log.count("api: unhealthy → ready") == 2
+    assert rehearsal.view("api").health.failures == 2
+
+
+def test_the_snapshot_has_the_last_answer_with_its_time():
+    """Of a ready service every answer is kept, those that change nothing too."""
+    rehearsal = Rehearsal({"api": CHECKED})
+    rehearsal.start()
+    rehearsal.passes("api", "first")
+    rehearsal.advance(5.0)
+    rehearsal.passes("api", "second")
+    assert (rehearsal.view("api").health.answer, rehearsal.view("api").health.at) == ("second", 1_000_005.0)
+
+
 # Losing a dependency ---------------------------------------------------------------------------------
 
 
@@ -183,6 +221,39 @@ def test_on_loss_when_a_dependency_fails_for_good(on_loss, state):
     rehearsal.advance(0.3)
     rehearsal.exits("db", 1)
     assert rehearsal.states() == {"db": "failed", "api": state}
+
+
+@pytest.mark.parametrize(("on_loss", "did"), [("ignore", 0), ("stop", 1), ("restart", 1)])
+def test_on_loss_acts_once_when_a_dependency_is_unhealthy_past_its_retries(on_loss, did):
+    """Not at the first failure, and not again for the same spell."""
+    rehearsal = Rehearsal({"db": CHECKED, "api": {"depends_on": {"db": {"on_loss": on_loss}}}})
+    rehearsal.engine.deaf.add("api.1")
+    rehearsal.start()
+    rehearsal.passes("db")
+    rehearsal.advance(0.3)
+    rehearsal.fails("db")
+    assert rehearsal.engine.did.count("stop api.1#1 SIGNAL") == 0
+    for _ in range(4):
+        rehearsal.fails("db")
+    assert rehearsal.states()["db"] == "unhealthy"
+    assert rehearsal.engine.did.count("stop api.1#1 SIGNAL") == did
+
+
+def test_on_loss_when_a_dependency_is_stopped_by_command():
+    """`ignore` goes on; `restart` stops, and is skipped since what it waits for will not come."""
+    services = {
+        "db": CHECKED,
+        "api": {"depends_on": {"db": {"on_loss": "restart"}}},
+        "web": {"depends_on": {"db": {}}},
+    }
+    rehearsal = Rehearsal(services)
+    rehearsal.start()
+    rehearsal.passes("db")
+    rehearsal.advance(0.3)
+    rehearsal.stop("db")
+    assert rehearsal.states()["db"] == "stopped"
+    assert rehearsal.states()["web"] == "ready"
+    assert rehearsal.states()["api"] == "skipped"
 
 
 def test_a_crash_that_is_retried_is_no_loss_but_restart_edges_follow_the_new_generation():

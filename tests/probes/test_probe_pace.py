@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from launcher.orchestrator.events import Verdict
-from launcher.probes.pace import is_news, next_delay
+from launcher.probes.pace import is_news, next_delay, phase_of
 from launcher.profile.model import Health
 
 PACE = [
@@ -48,3 +50,12 @@ NEWS = [
 def test_what_is_news(verdict: Verdict, ready: bool, told: Verdict | None, silence: float, news: bool) -> None:
     """A start-up tells of changes, successes and each second; after it every verdict is told."""
     assert is_news(verdict, ready=ready, told=told, silence=silence) is news
+
+
+@pytest.mark.parametrize("count", [2, 10, 500])
+def test_phases_are_spread_over_the_interval(count) -> None:
+    """However many there are, no gap is three times as long as it would be were all the same."""
+    phases = sorted(phase_of(number) for number in range(1, count + 1))
+    gaps = [after - before for before, after in pairwise([0.0, *phases, 1.0])]
+    assert 0 < phases[0] <= phases[-1] <= 1
+    assert max(gaps) < 3 / count

@@ -6,10 +6,15 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 
 import pytest
 
-from launcher.orchestrator.protocols import Run
+from launcher.orchestrator.events import Checked
+from launcher.orchestrator.protocols import Run, Watch
+from launcher.probes.base import Finding
+from launcher.probes.reactor import Timer
+from launcher.probes.rounds import Rounds
 from launcher.profile.model import Health
 
 OK = b"HTTP/1.1 200 OK\r\n\r\n"
@@ -61,6 +66,108 @@ def test_a_start_is_noticed_soon(bench, free_port) -> None:
     assert bench.verdict().answer == "connection refused"
     with socket.create_server(("127.0.0.1", free_port)):
         assert bench.verdict().ok
+
+
+class Notebook:
+    """A reactor that only notes what it is asked to do later."""
+
+    def __init__(self) -> None:
+        self.delays: list[float] = []
+        self.job: Callable[[], None] = lambda: None
+
+    def now(self) -> float:
+        return 0.0
+
+    def after(self, seconds: float, job: Callable[[], None]) -> Timer:
+        self.delays.append(seconds)
+        self.job = job
+        return Timer(job)
+
+
+class Obliging:
+    """A probe that fails the first time, and then succeeds at once."""
+
+    def __init__(self) -> None:
+        self.answers = [False]
+
+    def begin(self, done: Callable[[Finding], None]) -> Obliging:
+        done(Finding(self.answers.pop() if self.answers else True, "answer"))
+        return self
+
+    def drop(self) -> None:
+        """Nothing is under way."""
+
+
+def test_the_first_check_after_ready_comes_at_its_phase() -> None:
+    """The pace of the start up to there, and the whole interval from then on."""
+    notebook = Notebook()
+    watch = Watch(run=Run("api.1", 1), health=Health(http="/", interval=10.0), port=1, directory=".", env={})
+    rounds = Rounds(watch, Obliging(), since=0.0, phase=0.25, reactor=notebook, post=lambda _: None)
+    rounds.begin()
+    for _ in range(3):
+        notebook.job()
+    assert notebook.delays == [0.005, 2.5, 10.0, 10.0]
+
+
+def test_one_that_hangs_delays_no_other(bench, serve, answer, hang) -> None:
+    """Each check has its own deadline; the next ones of the others begin meanwhile."""
+    hanging = serve(hang)
+    for number in range(20):
+        bench.watch(Health(http="/", timeout=30), run=Run(f"hang.{number}", 1), port=hanging)
+    bench.watch(Health(http="/", **FAST), port=serve(answer(OK)))
+    assert [bench.next().instance for _ in range(10)] == ["api.1"] * 10
+
+
+def test_a_check_asked_for_is_told_apart(bench, serve, answer) -> None:
+    """It is made at once, beside the rounds, also while one of them is under way."""
+    asked = threading.Event()
+    first = [True]
+
+    def handle(connection: socket.socket) -> None:
+        if first:
+            first.clear()
+            asked.set()
+            while connection.recv(65536):
+                pass
+        else:
+            answer(BUSY)(connection)
+
+    run = bench.watch(Health(http="/", timeout=30), port=serve(handle))
+    assert asked.wait(10)
+    assert bench.scheduler.check(run)
+    found = bench.posted.get(timeout=10)
+    assert isinstance(found, Checked)
+    assert (found.instance, found.generation, found.verdict.answer) == ("api.1", 1, "HTTP 503 Busy")
+    assert 0 < found.verdict.took < 10
+    bench.silence()
+
+
+def test_a_check_asked_for_ends_with_its_run(bench, serve) -> None:
+    """Its connection is closed and nothing is told of it."""
+    asked, gone = threading.Semaphore(0), threading.Semaphore(0)
+
+    def hold(connection: socket.socket) -> None:
+        connection.recv(65536)
+        asked.release()
+        connection.recv(65536)
+        gone.release()
+
+    run = bench.watch(Health(http="/", timeout=30), port=serve(hold))
+    assert bench.scheduler.check(run)
+    assert asked.acquire(timeout=10)
+    assert asked.acquire(timeout=10)
+    bench.scheduler.unwatch(run)
+    assert gone.acquire(timeout=10)
+    assert gone.acquire(timeout=10)
+    bench.silence()
+    assert not bench.scheduler.check(run)
+
+
+@pytest.mark.parametrize("health", [Health(log="ready"), Health(notify=True), Health(tcp=True)])
+def test_what_waits_to_be_told_cannot_be_asked(bench, health) -> None:
+    """Nor can a check that is none: a port that the service has not."""
+    run = bench.watch(health)
+    assert not bench.scheduler.check(run)
 
 
 def test_after_unwatch_nothing_is_posted(bench, serve) -> None:

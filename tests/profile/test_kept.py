@@ -29,7 +29,7 @@ limits = { memory = "512MB" }
 BASE = """
 [services.db]
 command = ["db", "--all"]
-env = { TOKEN = "s3cret", N = 1 }
+env = { NAME = "x", N = 1 }
 """
 
 
@@ -133,6 +133,22 @@ def test_a_profile_with_warnings_is_read_each_time(folder: Path) -> None:
     write(folder / "profiles/dev.toml", PROFILE.replace('http = "/healthz"', 'log = "up"'))
     loaded, _ = kept_in(folder)
     assert loaded.warnings
+    assert not (folder / "kept").exists()
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        'env = { TOKEN = "s3cret" }',
+        'env = { URL = "redis://me:s3cret@host/0" }',
+        'health = { http = "http://me:s3cret@host/" }',
+        'health = { http = "http://host/", headers = { Authorization = "Bearer s3cret" } }',
+    ],
+)
+def test_a_profile_with_secrets_written_in_it_is_not_kept(folder: Path, key: str) -> None:
+    """They belong in no further file."""
+    write(folder / "profiles/base.toml", f'[services.db]\ncommand = "db"\n{key}\n')
+    kept_in(folder)
     assert not (folder / "kept").exists()
 
 
