@@ -98,6 +98,8 @@ class Changed(Struct, frozen=True, kw_only=True):
     at: float
     pid: int | None = None
     exit_code: int | None = None
+    #: On the monotonic clock, which no correction of the wall clock moves: lengths of time are taken from it.
+    now: float = 0.0
 
 
 class Noted(Struct, frozen=True, kw_only=True):

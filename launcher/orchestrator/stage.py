@@ -92,6 +92,7 @@ class Stage:
                 at=self.clock.wall(),
                 pid=life.pid,
                 exit_code=life.exit_code,
+                now=self.clock.now(),
             )
         )
 

@@ -18,9 +18,12 @@ __all__ = [
     "Dependency",
     "EngineName",
     "Health",
+    "History",
     "Kind",
     "Limits",
     "Mode",
+    "Notice",
+    "Notify",
     "OnExit",
     "OnFailure",
     "OnLoss",
@@ -101,6 +104,24 @@ class OnFailure(StrEnum):
     IGNORE = "ignore"
     RESTART = "restart"
     STOP = "stop"
+
+
+class Notice(StrEnum):
+    """A change of an instance that somebody may want to be told of."""
+
+    STARTING = "starting"
+    READY = "ready"
+    UNHEALTHY = "unhealthy"
+    BACKOFF = "backoff"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    #: Failed, because it kept failing.
+    CIRCUIT = "circuit"
+    #: Ready again after it was unhealthy, in back-off or failed.
+    RECOVERED = "recovered"
 
 
 class Policy(StrEnum):
@@ -267,6 +288,37 @@ class Service(Defaults, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return self.socket or self.app is not None
 
 
+class History(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[launcher.history]`: every change of state, kept for `launcher history`."""
+
+    enabled: Annotated[bool, says("`false`: nothing is kept.")] = True
+    keep: Annotated[SomeSeconds, says('For how long: "30d", "12h".')] = 30 * 86400.0
+    size: Annotated[Size, says("How large it may grow (at least 256 KB); then the oldest changes go.")] = (
+        64 * 1024 * 1024
+    )
+    store: Annotated[
+        str,
+        says(
+            "Where: redis://, rediss:// or unix:// for Redis (`pip install 'launcher[redis]'`); may use ${VAR}. "
+            "Absent: a SQLite file, `.launcher/NAME/history.db`."
+        ),
+    ] = ""
+
+
+class Notify(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[launcher.notify]`: who is told of changes: exactly one of `command` and `url`."""
+
+    command: Annotated[
+        str, says("A shell command; finds the change as JSON on its standard input and in LAUNCHER_… variables.")
+    ] = ""
+    url: Annotated[str, says("http:// or https://: the change is posted there as JSON; may use ${VAR}.")] = ""
+    on: Annotated[
+        list[Notice],
+        says("The changes told: states, `circuit` (it keeps failing) and `recovered` (ready again after a fall)."),
+    ] = field(default_factory=lambda: [Notice.FAILED, Notice.UNHEALTHY, Notice.CIRCUIT, Notice.RECOVERED])
+    timeout: Annotated[SomeSeconds, says("How long one attempt may take.")] = 10.0
+
+
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[launcher]`: what holds for the profile as a whole."""
 
@@ -287,6 +339,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     python: Annotated[
         str | None, says("The interpreter that serves `app` services. Default: $VIRTUAL_ENV, .venv, launcher's own.")
     ] = None
+    history: Annotated[History, says("What is remembered of the services: see below.")] = field(default_factory=History)
+    notify: Annotated[Notify | None, says("Who is told of changes: see below.")] = None
 
 
 class Profile(Struct, frozen=True, kw_only=True):

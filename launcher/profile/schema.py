@@ -13,9 +13,9 @@ from msgspec import Struct
 
 from launcher.profile import durations, sizes
 from launcher.profile.keys import Key, Shape, choices, keys_of
-from launcher.profile.model import Defaults, Dependency, Health, Limits, Restart, Settings, Stop
+from launcher.profile.model import Defaults, Dependency, Health, History, Limits, Notify, Restart, Settings, Stop
 
-STRUCTS: tuple[type[Struct], ...] = (Settings, Defaults, Dependency, Health, Restart, Stop, Limits)
+STRUCTS: tuple[type[Struct], ...] = (Settings, History, Notify, Defaults, Dependency, Health, Restart, Stop, Limits)
 
 _TEXTS = {"anyOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]}
 _ROOT = "#/$defs/"

@@ -14,7 +14,7 @@ from msgspec import Struct
 from launcher.profile.keys import Shape, keys_of
 from launcher.profile.names import quote, quote_key
 from launcher.profile.origins import Path, dotted
-from launcher.profile.secrets import mask_env, mask_urls
+from launcher.profile.secrets import mask_env, mask_path, mask_urls
 
 if TYPE_CHECKING:
     from toml import TomlEncoder
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from launcher.profile.load import Loaded
 
 
+#: Where chats take messages, whoever knows the path may post.
+_NOTICES_GO_TO: Path = ("launcher", "notify", "url")
 #: Headers that prove who asks, besides those whose names are secret by pattern.
 _CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization"})
 
@@ -85,7 +87,8 @@ class _Page:
             return
         self.lines += ["", f"[{dotted(path)}]" + (self.comment(path) if not values else "")]
         for name, value in values.items():
-            self.lines.append(f"{quote_key(name)} = {self.value(value)}{self.comment((*path, name))}")
+            shown = mask_path(value) if (*path, name) == _NOTICES_GO_TO else value
+            self.lines.append(f"{quote_key(name)} = {self.value(shown)}{self.comment((*path, name))}")
 
     def value(self, value: Any) -> str:
         return str(self._encoder.dump_value(_plain(value)))
