@@ -19,7 +19,9 @@ from launcher.engines.guard import Guard
 from launcher.engines.local import LocalEngine
 from launcher.engines.reader import Reader
 from launcher.observe.console import Console
+from launcher.observe.followers import Followers
 from launcher.observe.hub import Hub
+from launcher.observe.journal import Journal
 from launcher.observe.logfile import LogFiles
 from launcher.observe.tail import Tail
 from launcher.observe.writer import Writer
@@ -30,7 +32,7 @@ from launcher.orchestrator.state import Memory
 from launcher.orchestrator.store import FileStore
 from launcher.plan.model import Plan
 from launcher.probes.lazy import LazyProber
-from launcher.profile.model import EngineName
+from launcher.profile.model import EngineName, Settings
 from launcher.world import SystemClock, SystemWorld, chance
 
 #: How long the log files may take to swallow what is left at the end, in seconds.
@@ -54,6 +56,7 @@ class Runtime:
         self,
         plan: Plan,
         *,
+        settings: Settings,
         folder: Path,
         guard: Guard,
         environ: Mapping[str, str],
@@ -93,6 +96,7 @@ class Runtime:
 
             return Scheduler(post=inbox.put, clock=clock, children=engine.children, taps=hub, folder=folder)
 
+        world = SystemWorld(Path(plan.root), environ)
         self._prober = LazyProber(make_scheduler)
         self.loop = Loop(
             plan,
@@ -100,7 +104,7 @@ class Runtime:
             engines={EngineName.LOCAL: engine},
             prober=self._prober,
             clock=clock,
-            world=SystemWorld(Path(plan.root), environ),
+            world=world,
             store=store,
             chance=chance,
             pid=os.getpid(),
@@ -109,7 +113,18 @@ class Runtime:
         self._engine = engine
         self._guard = guard
         self._control = Standby(folder, post=inbox.put, follow=hub.follow, when_readable=self._reader.when_readable)
+        self.journal = Journal(wall=clock.wall)
+        self._followers = Followers(
+            self.journal,
+            settings,
+            plan=plan,
+            folder=folder,
+            world=world,
+            children=lambda: engine.children,
+            note=self.console.system,
+        )
         self.loop.subscribe(self.console)
+        self.loop.subscribe(self.journal)
         self.loop.subscribe(self._control)
         self._hub = hub
 
@@ -129,7 +144,13 @@ class Runtime:
         restore_signals = self._reader.forward_signals(self.loop.post)
         self._control.open()
         self.loop.open(self._hub)
-        self.loop.post(StartAsked(services=tuple(services), by="asked for", named=named, reply=settled))
+        self._followers.open()
+
+        def heard(outcome: Outcome) -> None:
+            settled(outcome)
+            self._followers.settled()
+
+        self.loop.post(StartAsked(services=tuple(services), by="asked for", named=named, reply=heard))
         accepted()
         # What was made until here stays to the end: no collection need look at it again.
         gc.freeze()
@@ -142,6 +163,7 @@ class Runtime:
 
     def _close(self) -> None:
         self._prober.close()
+        self._followers.close()  # before the reader, which runs the commands of notices
         self._engine.close()
         self._reader.close()
         self._control.close()  # after the reader: its last batches are for followers too

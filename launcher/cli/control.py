@@ -44,7 +44,7 @@ def status(args: Namespace) -> int:
     """Show every service."""
     from msgspec.structs import replace  # noqa: PLC0415
 
-    snapshot = _snapshot(_folder(args))
+    snapshot = _snapshot(folder_of(args))
     if args.words:
         views = tuple(view for name in args.words for view in _views(snapshot, name))
         snapshot = replace(snapshot, instances=views)
@@ -67,7 +67,7 @@ def why(args: Namespace) -> int:
     """Explain the state of a service."""
     from launcher.observe.why import chain  # noqa: PLC0415
 
-    snapshot = _snapshot(_folder(args))
+    snapshot = _snapshot(folder_of(args))
     _views(snapshot, args.service)
     print("\n".join(chain(snapshot, args.service)))
     return 0
@@ -77,7 +77,7 @@ def logs(args: Namespace) -> int:
     """Show what services printed, and with -f what they go on to print."""
     from launcher.observe.logread import merge  # noqa: PLC0415
 
-    folder = _folder(args, running=args.follow)
+    folder = folder_of(args, running=args.follow)
     paths = {path.name.removesuffix(".log"): path for path in sorted((folder / "logs").glob("*.log"))}
     wanted = {name: path for name, path in paths.items() if not args.words or _is_meant(name, args.words)}
     for word in args.words:
@@ -114,7 +114,7 @@ def _command(args: Namespace, request: wire.AnyRequest, *, quiet: bool = False) 
     """Have a command carried out, showing its progress; the exit status."""
     from launcher.observe.wording import started, wording  # noqa: PLC0415
 
-    folder = _folder(args)
+    folder = folder_of(args)
     for answer in Client(folder).ask(request):
         match answer:
             case wire.Moved(news=news) if not quiet:
@@ -137,7 +137,7 @@ def _command(args: Namespace, request: wire.AnyRequest, *, quiet: bool = False) 
     return 0
 
 
-def _folder(args: Namespace, *, running: bool = True) -> Path:
+def folder_of(args: Namespace, *, running: bool = True) -> Path:
     """The run folder of the launcher meant; with `running` False, the last one's will do."""
     if args.run_dir:
         folder = Path(args.run_dir).absolute()

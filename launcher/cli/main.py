@@ -74,6 +74,10 @@ def _run(words: list[str]) -> int:
             from launcher.cli import control  # noqa: PLC0415
 
             return control.COMMANDS[args.command](args)
+        case "history":
+            from launcher.cli import history  # noqa: PLC0415
+
+            return history.history(args)
         case "plan" | "graph" | "explain" | "version":
             from launcher.cli import inspect  # noqa: PLC0415
 

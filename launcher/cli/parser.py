@@ -68,6 +68,14 @@ TEXTS = {
         "Walks the chain of causes: its state and reason, what it waits for, the last check, down to the cause.",
         "launcher why worker",
     ),
+    "history": (
+        "show what happened to services, and how well they did",
+        (
+            "Every change of state, every time a service was down, with its cause and length, and of each service the "
+            "uptime, restarts and mean time to recovery. Tells what was kept when nothing runs, too."
+        ),
+        "launcher history\nlauncher history catalog --since 1h\nlauncher history --json",
+    ),
     "plan": ("show what a start would do", "Nothing is started.", "launcher plan\nlauncher plan full --json"),
     "graph": (
         "show who depends on whom",
@@ -137,6 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     made["wait"].add_argument("words", nargs="*", metavar="SERVICE", help="only these (default: all)")
     made["wait"].add_argument("--timeout", type=float, metavar="SECONDS", help="give up after so long: exit status 4")
     made["why"].add_argument("service", metavar="SERVICE")
+    _history(made["history"])
     for name in ("plan", "graph"):
         made[name].add_argument("words", nargs="*", metavar="[PROFILE] SERVICE", help="as for start")
     made["plan"].add_argument("--json", action="store_true", help="the plan as JSON")
@@ -146,6 +155,13 @@ def _parser() -> argparse.ArgumentParser:
     made["config"].add_argument("--origin", action="store_true", help="show: where each value was written")
     made["explain"].add_argument("code", nargs="?", help="for example 1004, E1004 or W7003")
     return parser
+
+
+def _history(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("words", nargs="*", metavar="SERVICE", help="only these")
+    parser.add_argument("--since", metavar="TIME", help='only the last "1h", "2d", "90s" (default: all that is kept)')
+    parser.add_argument("-n", "--lines", type=int, default=50, metavar="N", help="how many changes (default: 50)")
+    parser.add_argument("--json", action="store_true", help="everything as JSON")
 
 
 def _start(parser: argparse.ArgumentParser) -> None:

@@ -67,8 +67,9 @@ class _Command:
         self._output: IO[bytes]
 
     def begin(self, argv: tuple[str, ...], env: Mapping[str, str], directory: str) -> None:
-        stdin = _pipe_of(self._told) if self._told else subprocess.DEVNULL
+        stdin = subprocess.DEVNULL
         try:
+            stdin = _pipe_of(self._told) if self._told else stdin
             self._pid, self._output = self._reader.beget(
                 lambda: subprocess.Popen(
                     argv,

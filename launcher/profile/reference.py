@@ -74,8 +74,9 @@ launcher config show --origin                        # the result, and where eac
 
 Tables merge key by key, everything else is replaced as a whole. Two choices are made as one: a layer that sets `app`
 takes the place of a `command` below it (and the other way round), and one that sets a way to check (`http`, `tcp`,
-`exec`, `log`, `notify`) that of the way below; so do `command` and `url` of `[launcher.notify]`. `[defaults]` lies under every service in the same manner; a service
-named in `defaults.depends_on` does not come to depend on itself.
+`exec`, `log`, `notify`) that of the way below; so do `command` and `url` of
+`[launcher.notify]`. `[defaults]` lies under every service in the same manner; a service named in `defaults.depends_on`
+does not come to depend on itself.
 
 ## References
 
