@@ -109,13 +109,14 @@ class _Tally:
 class _Life:
     """One instance within one session: the mode it is in, since when, and what brought it down."""
 
-    __slots__ = ("fall", "last", "mode", "since")
+    __slots__ = ("fall", "first", "last", "mode", "since")
 
-    def __init__(self, mode: Mode, since: float, last: Record) -> None:
+    def __init__(self, mode: Mode, since: float, first: Record) -> None:
         self.mode = mode
         self.since = since
-        self.fall: Record | None = last if mode is Mode.DOWN else None
-        self.last = last
+        #: None: it is not down, or the change that brought it down has been let go.
+        self.fall: Record | None = None
+        self.first = self.last = first
 
 
 class _Teller:
@@ -178,16 +179,16 @@ class _Teller:
         length = max(0.0, now - life.since)
         if outcome == "recovered":
             tally.recovered.append(length)
-        fall = life.fall or life.last
+        fall, first = life.fall, life.first
         self._spells.append(
             Spell(
-                instance=fall.instance,
-                service=fall.service,
-                label=fall.label,
-                state=fall.state if life.fall is not None else fall.before,
-                cause=fall.reason,
-                exit_code=fall.exit_code,
-                began=fall.at,
+                instance=first.instance,
+                service=first.service,
+                label=first.label,
+                state=fall.state if fall is not None else first.before,
+                cause=fall.reason if fall is not None else "(no longer kept)",
+                exit_code=fall.exit_code if fall is not None else None,
+                began=fall.at if fall is not None else first.at - (first.now - life.since),
                 ended=at,
                 seconds=length,
                 outcome=outcome,

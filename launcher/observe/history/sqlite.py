@@ -106,22 +106,22 @@ class SqliteStore:
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
         base = sqlite3.connect(self._path, timeout=PATIENCE, check_same_thread=False)
         try:
-            base.executescript(
-                # A quarter of a megabyte of memory is plenty for appending. Without a sync at every change a power
-                # cut may cost the last seconds, and never the file.
-                "PRAGMA cache_size = -256; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
-                "PRAGMA wal_autocheckpoint = 64; PRAGMA journal_size_limit = 1048576;"
-            )
-            self._make_tables(base)
+            self._prepare(base)
         except BaseException:
             base.close()
             raise
         return base
 
-    def _make_tables(self, base: sqlite3.Connection) -> None:
+    def _prepare(self, base: sqlite3.Connection) -> None:
         (version,) = base.execute("PRAGMA user_version").fetchone()
         if version > VERSION:
             raise StoreTrouble(f"{self._path} was written by a later version of launcher", lasting=True)
+        base.executescript(
+            # A quarter of a megabyte of memory is plenty for appending. Without a sync at every change a power cut may
+            # cost the last seconds, and never the file.
+            "PRAGMA cache_size = -256; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+            "PRAGMA wal_autocheckpoint = 64; PRAGMA journal_size_limit = 1048576;"
+        )
         if version < VERSION:
             base.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
 
