@@ -5,10 +5,12 @@ import threading
 import time
 from contextlib import contextmanager
 from queue import SimpleQueue
+from types import SimpleNamespace
 
 import pytest
 
 from launcher.errors import VariableUnset
+from launcher.observe.history import keeper
 from launcher.observe.history.keeper import Keeper, this_boot
 from launcher.observe.history.record import StoreTrouble
 from launcher.observe.history.sqlite import SqliteStore
@@ -43,13 +45,13 @@ class Memory:
 def keeping(journal, store, **options):
     """A keeper in a thread of its own; gives what it said."""
     said = []
-    keeper = Keeper(journal, lambda _wall, _aside: store, session="one", pid=7, note=said.append, soon=0.01, **options)
-    thread = threading.Thread(target=keeper.run)
+    made = Keeper(journal, lambda _wall, _aside: store, session="one", pid=7, note=said.append, soon=0.01, **options)
+    thread = threading.Thread(target=made.run)
     thread.start()
     try:
         yield said
     finally:
-        keeper.stop()
+        made.stop()
         thread.join(20)
 
 
@@ -167,6 +169,34 @@ def test_other_troubles(journal, store, trouble, told):
         fall(journal)
         wait_until(lambda: said)
     assert said == [told]
+
+
+def test_that_it_is_still_there_is_kept(journal, store, monkeypatch):
+    """A launcher killed with -9 has an end, too."""
+    monkeypatch.setattr(keeper, "PULSE", 0.01)
+    monkeypatch.setattr(keeper, "GATHER", 0.0)
+    with keeping(journal, store):
+        wait_until(lambda: len(store.known) > 3)
+    seen = [one.seen_now for one in store.known]
+    assert seen == sorted(set(seen))
+
+
+@pytest.mark.parametrize(("jump", "followed"), [(40 * 86400.0, False), (-40 * 86400.0, True)])
+def test_a_wall_clock_that_jumps_ahead_throws_nothing_away(journal, store, monkeypatch, jump, followed):
+    """What is too old is told by a clock that goes no faster than time."""
+    walls = []
+
+    def make(wall, _set_aside):
+        walls.append(wall)
+        return store
+
+    made = Keeper(journal, make, session="one", pid=7, note=pytest.fail)
+    made.stop()
+    made.run()
+    since = walls[0]()
+    real = time.time
+    monkeypatch.setattr(keeper, "time", SimpleNamespace(time=lambda: real() + jump, monotonic=time.monotonic))
+    assert (abs(walls[0]() - since) > 86400) is followed
 
 
 @pytest.mark.slow

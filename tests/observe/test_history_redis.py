@@ -1,6 +1,7 @@
 """The history in a real Redis: under keys of its own, bounded, and whole again after what happens to servers."""
 
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -177,6 +178,14 @@ def test_no_password_is_shown(open_store, running, url):
         open_store(url=url.format(socket=running.socket)).write(session(), [])
     assert "not-the-password" not in str(raised.value)
     assert not raised.value.lasting
+
+
+def test_without_the_package(open_store, monkeypatch):
+    """It is an extra, and no outage that would pass."""
+    monkeypatch.setitem(sys.modules, "redis", None)
+    with pytest.raises(StoreTrouble, match=r"pip install 'launcher\[redis\]'") as raised:
+        open_store().write(session(), [])
+    assert raised.value.lasting
 
 
 def test_full(open_store, client):
