@@ -162,11 +162,12 @@ class Runtime:
             restore_signals()
 
     def _close(self) -> None:
+        self._followers.stop()  # before the reader, which runs the commands of notices
         self._prober.close()
-        self._followers.close()  # before the reader, which runs the commands of notices
         self._engine.close()
         self._reader.close()
         self._control.close()  # after the reader: its last batches are for followers too
+        self._followers.close()
         self.console.close()
         self._writer.close(LAST_FLUSH)
         self._guard.dismiss()

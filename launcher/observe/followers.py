@@ -60,13 +60,16 @@ class Follower:
         """The first start-up is over, well or not."""
         self._hurry.set()
 
-    def close(self, patience: float) -> None:
-        """Let it finish, within so many seconds. To be called when nothing will change any more."""
+    def stop(self) -> None:
+        """Nothing will change any more: let it finish."""
         with self._making:
             self._closing = True
             if self._made is not None:
                 self._made.stop()
         self._hurry.set()
+
+    def join(self, patience: float) -> None:
+        """Wait until it has finished, for so many seconds."""
         self._thread.join(patience)
         if self._thread.is_alive():
             self._note(f"{self._name}: not finished after {patience:g} s, what was left is lost")
@@ -133,23 +136,27 @@ class Followers:
 
             return Notifier(journal, notify.on, make, profile=plan.profile, project=plan.root, note=note, redact=redact)
 
-        self._all: list[tuple[Follower, float]] = []
-        if settings.history.enabled:
-            self._all.append((Follower("history", journal, keeper, note=note), LAST_WRITE))
-        if settings.notify is not None:
-            self._all.append((Follower("notices", journal, notifier, note=note), LAST_NOTICE))
+        self._history = [Follower("history", journal, keeper, note=note)] if settings.history.enabled else []
+        self._notices = [Follower("notices", journal, notifier, note=note)] if settings.notify is not None else []
 
     def open(self) -> None:
         """Begin."""
-        for follower, _ in self._all:
+        for follower in (*self._history, *self._notices):
             follower.open()
 
     def settled(self) -> None:
         """The first start-up is over, well or not: there is time for this now."""
-        for follower, _ in self._all:
+        for follower in (*self._history, *self._notices):
             follower.settled()
 
+    def stop(self) -> None:
+        """Nothing will change any more: tell what is left, while commands can still be run, and begin to write it."""
+        for follower in (*self._history, *self._notices):
+            follower.stop()
+        for follower in self._notices:
+            follower.join(LAST_NOTICE)
+
     def close(self) -> None:
-        """Write and tell what is left. To be called when nothing will change, and while commands can still be run."""
-        for follower, patience in self._all:
-            follower.close(patience)
+        """Wait until all is written."""
+        for follower in self._history:
+            follower.join(LAST_WRITE)
