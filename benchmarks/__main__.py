@@ -20,6 +20,7 @@ BENCHMARKS = {
     "stop": ("stop", "kill9"),
     "kill9": ("kill9",),
     "cli": ("cli",),
+    "procfile": ("procfile",),
 }
 
 

@@ -210,6 +210,33 @@ class InterpreterMissing(ProfileError):
     general_remedy = "Make the environment (`python3 -m venv .venv`), or correct `python`, relative to the project."
 
 
+class ProcfileError(ProfileError):
+    """What honcho refuses too, with its exit status."""
+
+    status = 1
+
+
+class ProcfileMissing(ProcfileError):
+    code = 1021
+    title = "no such Procfile"
+    cause = "The Procfile named by -f, or by PROCFILE in the environment or an env file, is no file."
+    general_remedy = "Correct the name: it is relative to the folder of -d, else to where you are."
+
+
+class UnknownProcess(ProcfileError):
+    code = 1022
+    title = "no such process in the Procfile"
+    cause = "A process named on the command line is not in the Procfile."
+    general_remedy = "Use one of the names that `launcher check` lists."
+
+
+class BadPort(ProcfileError):
+    code = 1023
+    title = "PORT is no port"
+    cause = "PORT in an env file, the flag --port, or PORT in the environment is not a number."
+    general_remedy = "Give the first port as a number, for example 5000."
+
+
 # 2xxx: the plan and its services -------------------------------------------------------------------------------
 
 
@@ -394,6 +421,69 @@ class SocketUnavailable(EngineError):
     title = "socket cannot be bound"
     cause = "The listening socket that the launcher holds for a service could not be bound."
     general_remedy = "Free the port or choose another one."
+
+
+# 61xx: import ---------------------------------------------------------------------------------------------------
+
+
+class ImporterError(LauncherError):
+    """Turning another tool's file into a profile."""
+
+
+class NotCarriedOver(ImporterError):
+    code = 6101
+    title = "something could not be carried over"
+    cause = "The imported file says something that a profile has no key for, or that has no meaning without containers."
+    general_remedy = "See docs/import.md for what becomes of each key; without --strict the rest is imported."
+
+
+class MeansSomethingElse(ImporterError):
+    code = 6102
+    title = "something means a little less, or more, than before"
+    cause = "The imported value has a counterpart in a profile that does not mean quite the same; the line says how."
+    general_remedy = "Look at the value in the new profile; without --strict it is a warning only."
+
+
+class ImportUnreadable(ImporterError):
+    code = 6103
+    title = "file to import cannot be read"
+    cause = "The file is missing, a folder, not UTF-8, or its permissions forbid reading it."
+    general_remedy = "Check the path and the permissions of the file."
+
+
+class ImportSyntax(ImporterError):
+    code = 6104
+    title = "file to import is broken"
+    cause = "The file is not what its format asks for, so the tool it was written for would refuse it too."
+    general_remedy = "Mend the line shown."
+
+
+class UnknownImportFormat(ImporterError):
+    code = 6105
+    title = "format of the file is not known"
+    cause = "Neither the name nor the content of the file tells which tool it belongs to, or --format names none."
+    general_remedy = "Say which it is: --format procfile, compose, process_compose or supervisord."
+
+
+class ImportTargetExists(ImporterError):
+    code = 6106
+    title = "the profile exists already"
+    cause = "The file to write is there, and an import never overwrites what may have been edited."
+    general_remedy = "Choose another name, or overwrite it with --force."
+
+
+class ImportTargetUnwritable(ImporterError):
+    code = 6107
+    title = "the profile cannot be written"
+    cause = "The place named with -o is a folder, lies in something that is no folder, or may not be written."
+    general_remedy = "Name a file in a folder that you may write to, such as profiles/NAME.toml."
+
+
+class NothingToImport(ImporterError):
+    code = 6108
+    title = "nothing in the file can run as a process"
+    cause = "The file has no service, or none with a command: an image alone says nothing that could be started here."
+    general_remedy = "Give a service a `command`, or write the profile by hand (docs/profile.md)."
 
 
 # 9xxx: control -------------------------------------------------------------------------------------------------

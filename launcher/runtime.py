@@ -47,6 +47,8 @@ class Show(Struct, frozen=True, kw_only=True):
     #: Services whose lines are not shown.
     quiet: frozenset[str] = frozenset()
     descriptor: int = 1
+    #: Who sets the width and the colours; empty: all instances.
+    labels: tuple[str, ...] = ()
 
 
 class Runtime:
@@ -72,7 +74,7 @@ class Runtime:
         self.tail = Tail()
         self.console = Console(
             self._writer,
-            labels=labels.values(),
+            labels=show.labels or labels.values(),
             descriptor=show.descriptor,
             colour=show.colour,
             prefix=show.prefix,
@@ -96,7 +98,7 @@ class Runtime:
 
             return Scheduler(post=inbox.put, clock=clock, children=engine.children, taps=hub, folder=folder)
 
-        world = SystemWorld(Path(plan.root), environ)
+        world = SystemWorld(Path(plan.root), environ, procfile=plan.procfile)
         self._prober = LazyProber(make_scheduler)
         self.loop = Loop(
             plan,

@@ -158,7 +158,7 @@ def _nobody(event: object) -> None:
     raise RuntimeError(f"the engine is not open: {event}")
 
 
-def profile_of(services: Mapping[str, Mapping[str, Any]], **settings: Any) -> Profile:
+def profile_of(services: Mapping[str, Mapping[str, Any]], *, procfile: bool = False, **settings: Any) -> Profile:
     """A Profile from plain dictionaries, with the defaults that depend on others filled in as loading does."""
     decoded = {name: msgspec.convert({"command": name, **table}, Service) for name, table in services.items()}
     for name, service in decoded.items():
@@ -166,7 +166,14 @@ def profile_of(services: Mapping[str, Mapping[str, Any]], **settings: Any) -> Pr
             policy = Policy.NO if service.kind is Kind.TASK else Policy.ON_FAILURE
             restart = msgspec.structs.replace(service.restart, policy=policy)
             decoded[name] = msgspec.structs.replace(service, restart=restart)
-    return Profile(name="test", root="/project", settings=msgspec.convert(settings, Settings), env={}, services=decoded)
+    return Profile(
+        name="test",
+        root="/project",
+        settings=msgspec.convert(settings, Settings),
+        env={},
+        services=decoded,
+        procfile=procfile,
+    )
 
 
 class Rehearsal:
@@ -176,9 +183,14 @@ class Rehearsal:
     """
 
     def __init__(
-        self, services: Mapping[str, Mapping[str, Any]], *, memory: Memory | None = None, **settings: Any
+        self,
+        services: Mapping[str, Mapping[str, Any]],
+        *,
+        memory: Memory | None = None,
+        procfile: bool = False,
+        **settings: Any,
     ) -> None:
-        self.plan = build(profile_of(services, **settings), is_free=lambda _port: True)
+        self.plan = build(profile_of(services, procfile=procfile, **settings), is_free=lambda _port: True)
         self.clock = FakeClock()
         self.engine = FakeEngine()
         self.prober = FakeProber()

@@ -32,10 +32,14 @@ def chance() -> float:
 
 
 class SystemWorld:
-    """The environment at start, files below `root`, and the Pythons of this machine."""
+    """The environment at start, files below `root`, and the Pythons of this machine.
 
-    def __init__(self, root: Path, environ: Mapping[str, str]) -> None:
+    `procfile`: env files are in honcho's dialect, and may be missing.
+    """
+
+    def __init__(self, root: Path, environ: Mapping[str, str], *, procfile: bool = False) -> None:
         self._root = root
+        self._procfile = procfile
         # What another manager meant for the launcher itself is nothing for its services.
         self._environ = {name: value for name, value in environ.items() if name not in NOT_INHERITED}
 
@@ -43,9 +47,13 @@ class SystemWorld:
         return self._environ
 
     def env_file(self, path: str) -> Mapping[str, str]:
+        file = self._root / path
+        if self._procfile:
+            from launcher.profile.envfile import read_env_files  # noqa: PLC0415  (only a Procfile has these)
+
+            return read_env_files([file])
         from dotenv import dotenv_values  # noqa: PLC0415  (25 ms, for those who use it)
 
-        file = self._root / path
         if not file.is_file():
             raise EnvFileMissing(f"env_file {path} is not there", remedy=f"Create {file}.")
         try:

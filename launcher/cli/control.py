@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from launcher.cli.target import project_of
+from launcher.cli.source import named_profile, project_of
 from launcher.control import wire
 from launcher.control.client import Client
 from launcher.control.running import choose, holder
@@ -144,15 +144,16 @@ def folder_of(args: Namespace, *, running: bool = True) -> Path:
         if running and holder(folder) is None:
             raise NothingRunning(f"nothing is running in {folder}")
         return folder
-    root = project_of(args).root
+    project = project_of(args)
+    root, named = project.root, named_profile(args, project)
     try:
-        return choose(root, args.profile).folder
+        return choose(root, named).folder
     except NothingRunning:
         if running:
             raise
         kept = [path.parent for path in (root / ".launcher").glob("*/state.json")]
-        if args.profile:
-            kept = [folder for folder in kept if folder.name == args.profile]
+        if named:
+            kept = [folder for folder in kept if folder.name == named]
         if not kept:
             raise
         return max(kept, key=lambda folder: (folder / "state.json").stat().st_mtime)

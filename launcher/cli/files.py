@@ -1,11 +1,16 @@
-"""`launcher config show | check | schema`."""
+"""The commands about files: `config show | check | schema`, and honcho's `check`."""
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from argparse import Namespace
+
+    from launcher.cli.target import Target
 
 
 def config(args: Namespace) -> int:
@@ -25,6 +30,32 @@ def config(args: Namespace) -> int:
 
         print(render(target.loaded, with_origins=args.origin), end="")
         return 0
+    return _check(target)
+
+
+def check(args: Namespace) -> int:
+    """Check the Procfile as honcho does, or the profile."""
+    from launcher.cli.target import target_of  # noqa: PLC0415
+
+    target = target_of(args, args.words)
+    if not target.loaded.profile.procfile:
+        return _check(target)
+    target.plan()
+    _log(f"Valid procfile detected ({', '.join(target.loaded.profile.services)})")
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Namespace], int]] = {"config": config, "check": check}
+
+
+def _check(target: Target) -> int:
     plan = target.plan()
     print(f"{target.profile} is well: {len(plan.services)} services in {len(plan.layers)} layers")
     return 0
+
+
+def _log(text: str) -> None:
+    """Say it as honcho's log does, on standard error."""
+    import time  # noqa: PLC0415
+
+    sys.stderr.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} [{os.getpid()}] [INFO] {text}\n")

@@ -73,7 +73,7 @@ def _report(store: Store, folder: Path, words: Sequence[str], *, since: float | 
 def _store(args: Namespace) -> tuple[Store, Path, list[str]]:
     """The store of the launcher meant, its run folder, and the services that its profile has now."""
     from launcher.cli.control import folder_of  # noqa: PLC0415
-    from launcher.cli.target import target_of  # noqa: PLC0415
+    from launcher.cli.target import project_of, target_of  # noqa: PLC0415
     from launcher.observe.history.stores import FILE, prefix_of, resolver, store_of  # noqa: PLC0415
     from launcher.profile.model import History  # noqa: PLC0415
     from launcher.world import SystemWorld  # noqa: PLC0415
@@ -81,12 +81,12 @@ def _store(args: Namespace) -> tuple[Store, Path, list[str]]:
     folder: Path | None = None
     try:
         folder = folder_of(args, running=False)
-        if args.profile is None and not args.run_dir and folder.name != "Procfile":
+        if args.profile is None and folder.name in project_of(args).profiles:
             args.profile = folder.name
     except NothingRunning:
         pass  # the profile may keep its history elsewhere
     settings, prefix, services = History(), "", list[str]()
-    world, env_files = SystemWorld(folder or _here(args), os.environ), list[str]()
+    world, env_files = SystemWorld(project_of(args).root, os.environ), list[str]()
     try:
         target = target_of(args)
     except ProblemsFound:
@@ -98,19 +98,13 @@ def _store(args: Namespace) -> tuple[Store, Path, list[str]]:
         folder = folder or target.folder
         settings, env_files, services = profile.settings.history, profile.settings.env_file, list(profile.services)
         prefix = prefix_of(profile.root, profile.name)
-        world = SystemWorld(target.project.root, os.environ)
+        world = SystemWorld(target.project.root, os.environ, procfile=profile.procfile)
     try:
         resolve = resolver(world, env_files)
         store = store_of(settings, folder=folder, prefix=prefix, resolve=resolve, wall=time.time)
     except LauncherError as error:
         raise HistoryUnreadable(f"the address of the history: {error.sentence}") from error
     return store, folder, services
-
-
-def _here(args: Namespace) -> Path:
-    from launcher.cli.target import project_of  # noqa: PLC0415
-
-    return project_of(args).root
 
 
 def _seconds(text: str | None) -> float | None:

@@ -70,6 +70,10 @@ def _run(words: list[str]) -> int:
             from launcher.cli import run  # noqa: PLC0415
 
             return run.start(args)
+        case "run":
+            from launcher.cli import oneoff  # noqa: PLC0415
+
+            return oneoff.run(args)
         case "stop" | "restart" | "status" | "logs" | "wait" | "why":
             from launcher.cli import control  # noqa: PLC0415
 
@@ -82,10 +86,14 @@ def _run(words: list[str]) -> int:
             from launcher.cli import inspect  # noqa: PLC0415
 
             return inspect.COMMANDS[args.command](args)
+        case "import":
+            from launcher.cli.import_ import import_  # noqa: PLC0415
+
+            return import_(args)
         case _:
             from launcher.cli import files  # noqa: PLC0415
 
-            return files.config(args)
+            return files.COMMANDS[args.command](args)
 
 
 def _import_msgspec() -> None:

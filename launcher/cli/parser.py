@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import NoReturn
 
 from launcher import __version__
@@ -31,6 +32,19 @@ TEXTS = {
             "everything in reverse order."
         ),
         "launcher start\nlauncher start full --detach --wait\nlauncher start --services catalog,orders",
+    ),
+    "run": (
+        "run a command in the services' environment",
+        (
+            "Runs it where you are, with what the env files say (of a profile: its env too; with --service NAME: all "
+            "that this service gets). Its exit status is that of the command."
+        ),
+        "launcher run python manage.py shell\nlauncher run --service api -- printenv PORT",
+    ),
+    "check": (
+        "check the Procfile, or the profile",
+        "Of a Procfile: lists its processes on standard error. Of a profile: as `config check`.",
+        "launcher check\nlauncher check -f Procfile.dev",
     ),
     "stop": (
         "stop services, or everything",
@@ -90,9 +104,27 @@ TEXTS = {
         ),
         "launcher config check\nlauncher config show --origin\nlauncher config schema > profile.schema.json",
     ),
+    "import": (
+        "turn a Procfile, Compose, process-compose or supervisord file into a profile",
+        (
+            "Prints the profile, or writes it with -o. What cannot be carried over is told on standard error, line by "
+            "line; --strict makes that an error. docs/import.md says what becomes of each key."
+        ),
+        (
+            "launcher import Procfile -o profiles/dev.toml\n"
+            "launcher import compose.yaml -o profiles/imported.toml && launcher config check --profile imported"
+        ),
+    ),
     "explain": ("explain an error code", "Without a code: lists them all.", "launcher explain E1004"),
     "version": ("print the version", "", ""),
+    "help": ("show the help of a command", "", "launcher help start"),
 }
+
+
+ALIASES = {"up": "start"}
+
+#: After any other command, `-f` is that command's own.
+OF_A_PROCFILE = frozenset({"start", "run", "check", "export", "plan", "graph", "config"})
 
 
 class _Parser(argparse.ArgumentParser):
@@ -104,16 +136,16 @@ class _Parser(argparse.ArgumentParser):
 
 def parse(words: list[str], *, launch: bool = False) -> argparse.Namespace:
     """Parse a command line. As `launch`, a first word that is no command is what `start` is to start."""
-    if launch and (first := _first_word(words)) not in {*TEXTS, "up"} and not {"-h", "--help"} & set(words):
+    if launch and (first := _first_word(words)) not in {*TEXTS, *ALIASES} and not {"-h", "--help"} & set(words):
         at = words.index(first) if first is not None else len(words)
         words = [*words[:at], "start", *words[at:]]
-    args = _parser().parse_args(words)
-    args.command = "start" if args.command == "up" else args.command
-    return args
+    args = _parser(_first_word(words)).parse_args(words)
+    args.command = ALIASES.get(args.command, args.command)
+    return parse([*filter(None, [args.task]), "--help"]) if args.command == "help" else args
 
 
 def _first_word(words: list[str]) -> str | None:
-    takes_value = {"-C", "--profile", "--set", "--run-dir"}
+    takes_value = {"-C", "-d", "--app-root", "-e", "--env", "-f", "--procfile", "--profile", "--set", "--run-dir"}
     skip = False
     for word in words:
         if skip:
@@ -125,36 +157,124 @@ def _first_word(words: list[str]) -> str | None:
     return None
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(command: str | None) -> argparse.ArgumentParser:
+    """The parser of a command line whose command is this; of any other word: one that knows all commands."""
     parser = _Parser(
         "launcher", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("-v", "--version", action="version", version=f"launcher {__version__}")
-    _common(parser, top=True)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
-    made = {name: _command(commands, name) for name in TEXTS}
-    _start(made["start"])
-    made["stop"].add_argument("words", nargs="*", metavar="SERVICE", help="the services to stop (default: everything)")
-    made["restart"].add_argument("words", nargs="+", metavar="SERVICE", help="the services to restart")
-    made["restart"].add_argument("--force", action="store_true", help="restart even if the gates cannot open again")
-    made["status"].add_argument("words", nargs="*", metavar="SERVICE", help="only these")
-    made["status"].add_argument("--json", action="store_true", help="the whole snapshot as JSON")
-    made["logs"].add_argument("words", nargs="*", metavar="SERVICE", help="only these")
-    made["logs"].add_argument("-f", "--follow", action="store_true", help="go on with what comes")
-    made["logs"].add_argument("-n", "--lines", type=int, default=50, metavar="N", help="how many lines (default: 50)")
-    made["wait"].add_argument("words", nargs="*", metavar="SERVICE", help="only these (default: all)")
-    made["wait"].add_argument("--timeout", type=float, metavar="SECONDS", help="give up after so long: exit status 4")
-    made["why"].add_argument("service", metavar="SERVICE")
-    _history(made["history"])
-    for name in ("plan", "graph"):
-        made[name].add_argument("words", nargs="*", metavar="[PROFILE] SERVICE", help="as for start")
-    made["plan"].add_argument("--json", action="store_true", help="the plan as JSON")
-    made["graph"].add_argument("--dot", action="store_true", help="in Graphviz' language")
-    made["config"].add_argument("action", choices=("show", "check", "schema"))
-    made["config"].add_argument("words", nargs="*", metavar="PROFILE", help="the profile (default: as for start)")
-    made["config"].add_argument("--origin", action="store_true", help="show: where each value was written")
-    made["explain"].add_argument("code", nargs="?", help="for example 1004, E1004 or W7003")
+    _common(parser, top=True, procfile=True)
+    # With its `prog` given it needs no formatter to make one (which would import shutil, bz2 and lzma).
+    commands = parser.add_subparsers(
+        dest="command", metavar="COMMAND", required=True, parser_class=_Parser, prog="launcher"
+    )
+    command = ALIASES.get(command or "", command)
+    for name in [command] if command in TEXTS else TEXTS:
+        OWN_FLAGS[name](_command(commands, name))
     return parser
+
+
+def _start(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("words", nargs="*", metavar="[PROFILE] SERVICE", help="a profile, and services of it")
+    parser.add_argument("--services", metavar="A,B", help="the services, where a name could also be a profile")
+    parser.add_argument("--detach", action="store_true", help="go on in the background")
+    parser.add_argument("--wait", action="store_true", help="with --detach: return when everything is ready")
+    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="with --wait: give up waiting after so long")
+    parser.add_argument("-p", "--port", metavar="N", help="a Procfile's first port (default: $PORT, else 5000)")
+    parser.add_argument("-c", "--concurrency", metavar="A=2,B=1", help="how many of each (default: one)")
+    parser.add_argument("-q", "--quiet", metavar="A,B", help="do not show the output of these services")
+
+
+def _import(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="the file to import")
+    parser.add_argument("-o", "--output", metavar="FILE", default="-", help="write there (default: standard output)")
+    parser.add_argument(
+        "--format",
+        metavar="FORMAT",
+        help="procfile, compose, process_compose or supervisord (default: told from name and content)",
+    )
+    parser.add_argument("--strict", action="store_true", help="what cannot be carried over is an error")
+    parser.add_argument("--force", action="store_true", help="overwrite the file named with -o")
+
+
+def _command(commands: argparse._SubParsersAction[_Parser], name: str) -> _Parser:
+    line, more, examples = TEXTS[name]
+    parser = commands.add_parser(
+        name,
+        aliases=[alias for alias, meant in ALIASES.items() if meant == name],
+        help=line,
+        description=f"{line[0].upper()}{line[1:]}.\n{more}".rstrip(),
+        epilog=f"examples:\n  {examples.replace(chr(10), chr(10) + '  ')}" if examples else None,
+        formatter_class=argparse.RawDescriptionHelpFormatter if examples else argparse.HelpFormatter,
+    )
+    _common(parser, top=False, procfile=name in OF_A_PROCFILE)
+    return parser
+
+
+def _common(parser: argparse.ArgumentParser, *, top: bool, procfile: bool) -> None:
+    """Flags that may stand before or after the command; there, only one that is given replaces the first."""
+
+    def default(value: object) -> object:
+        return value if top else argparse.SUPPRESS
+
+    group = parser.add_argument_group("where and how")
+    group.add_argument("-C", dest="directory", metavar="DIR", default=default(None), help="the project's folder")
+    group.add_argument(
+        "-d", "--app-root", metavar="DIR", default=default(None), help="the folder of the Procfile and its env files"
+    )
+    group.add_argument("-e", "--env", metavar="FILE,FILE", default=default(None), help="env files (default: .env)")
+    if procfile:
+        group.add_argument(
+            "-f", "--procfile", metavar="FILE", default=default(None), help="run this Procfile, and no profile"
+        )
+        group.add_argument(
+            "--no-prefix", action="store_true", default=default(False), help="print lines without time and name"
+        )
+        group.add_argument("-v", "--version", action="version", version=f"launcher {__version__}")
+    group.add_argument("--profile", metavar="NAME", default=default(None), help="the profile")
+    group.add_argument(
+        "--set", action="append", metavar="PATH=VALUE", default=default(None), help="override a value of the profile"
+    )
+    group.add_argument("--run-dir", metavar="DIR", default=default(None), help="instead of .launcher/NAME")
+    group.add_argument("--debug", action="store_true", default=default(False), help="show tracebacks")
+    group.add_argument("--no-colour", action="store_true", default=default(False), help="no colours")
+
+
+def _run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--service", metavar="NAME", help="with everything that this service gets, its port too")
+    parser.add_argument("argv", nargs=argparse.REMAINDER, metavar="COMMAND", help="after -- if it begins with a -")
+
+
+def _check(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("words", nargs="*", metavar="PROFILE", help="the profile (default: as for start)")
+
+
+def _stop(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("words", nargs="*", metavar="SERVICE", help="the services to stop (default: everything)")
+
+
+def _restart(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("words", nargs="+", metavar="SERVICE", help="the services to restart")
+    parser.add_argument("--force", action="store_true", help="restart even if the gates cannot open again")
+
+
+def _status(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("words", nargs="*", metavar="SERVICE", help="only these")
+    parser.add_argument("--json", action="store_true", help="the whole snapshot as JSON")
+
+
+def _logs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("words", nargs="*", metavar="SERVICE", help="only these")
+    parser.add_argument("-f", "--follow", action="store_true", help="go on with what comes")
+    parser.add_argument("-n", "--lines", type=int, default=50, metavar="N", help="how many lines (default: 50)")
+
+
+def _wait(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("words", nargs="*", metavar="SERVICE", help="only these (default: all)")
+    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="give up after so long: exit status 4")
+
+
+def _why(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("service", metavar="SERVICE")
 
 
 def _history(parser: argparse.ArgumentParser) -> None:
@@ -164,42 +284,51 @@ def _history(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="everything as JSON")
 
 
-def _start(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("words", nargs="*", metavar="[PROFILE] SERVICE", help="a profile, and services of it")
-    parser.add_argument("--services", metavar="A,B", help="the services, where a name could also be a profile")
-    parser.add_argument("--detach", action="store_true", help="go on in the background")
-    parser.add_argument("--wait", action="store_true", help="with --detach: return when everything is ready")
-    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="with --wait: give up waiting after so long")
-    parser.add_argument("--no-prefix", action="store_true", help="print lines without time and name")
-    parser.add_argument("-q", "--quiet", metavar="A,B", help="do not show the output of these services")
+def _plan(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("words", nargs="*", metavar="[PROFILE] SERVICE", help="as for start")
+    parser.add_argument("--json", action="store_true", help="the plan as JSON")
 
 
-def _command(commands: argparse._SubParsersAction[_Parser], name: str) -> _Parser:
-    line, more, examples = TEXTS[name]
-    parser = commands.add_parser(
-        name,
-        aliases=["up"] if name == "start" else [],
-        help=line,
-        description=f"{line[0].upper()}{line[1:]}.\n{more}".rstrip(),
-        epilog=f"examples:\n  {examples.replace(chr(10), chr(10) + '  ')}" if examples else None,
-        formatter_class=argparse.RawDescriptionHelpFormatter if examples else argparse.HelpFormatter,
-    )
-    _common(parser, top=False)
-    return parser
+def _graph(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("words", nargs="*", metavar="[PROFILE] SERVICE", help="as for start")
+    parser.add_argument("--dot", action="store_true", help="in Graphviz' language")
 
 
-def _common(parser: argparse.ArgumentParser, *, top: bool) -> None:
-    """Flags that may stand before or after the command; there, only one that is given replaces the first."""
+def _config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=("show", "check", "schema"))
+    parser.add_argument("words", nargs="*", metavar="PROFILE", help="the profile (default: as for start)")
+    parser.add_argument("--origin", action="store_true", help="show: where each value was written")
 
-    def default(value: object) -> object:
-        return value if top else argparse.SUPPRESS
 
-    group = parser.add_argument_group("where and how")
-    group.add_argument("-C", dest="directory", metavar="DIR", default=default(None), help="the project's folder")
-    group.add_argument("--profile", metavar="NAME", default=default(None), help="the profile")
-    group.add_argument(
-        "--set", action="append", metavar="PATH=VALUE", default=default(None), help="override a value of the profile"
-    )
-    group.add_argument("--run-dir", metavar="DIR", default=default(None), help="instead of .launcher/NAME")
-    group.add_argument("--debug", action="store_true", default=default(False), help="show tracebacks")
-    group.add_argument("--no-colour", action="store_true", default=default(False), help="no colours")
+def _explain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("code", nargs="?", help="for example 1004, E1004 or W7003")
+
+
+def _help(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("task", nargs="?", metavar="COMMAND", choices=tuple(TEXTS), help="the command")
+
+
+def _version(_: argparse.ArgumentParser) -> None:
+    """It has no flags of its own."""
+
+
+#: What each command takes besides the flags that all have.
+OWN_FLAGS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
+    "start": _start,
+    "run": _run,
+    "check": _check,
+    "stop": _stop,
+    "restart": _restart,
+    "status": _status,
+    "logs": _logs,
+    "wait": _wait,
+    "why": _why,
+    "history": _history,
+    "plan": _plan,
+    "graph": _graph,
+    "config": _config,
+    "explain": _explain,
+    "import": _import,
+    "version": _version,
+    "help": _help,
+}

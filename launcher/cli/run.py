@@ -9,7 +9,7 @@ import gc
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def start(args: Namespace) -> int:
     """Start what was asked for; the exit status."""
     gc.disable()  # until the loop runs: what a start-up makes, it keeps, and looking for garbage costs it 5 ms
-    from launcher.cli.target import start_target  # noqa: PLC0415
+    from launcher.cli.target import keep, start_target  # noqa: PLC0415
     from launcher.control.running import Lock  # noqa: PLC0415
 
     target = start_target(args)
@@ -38,12 +38,14 @@ def start(args: Namespace) -> int:
         return join(target, args)
     from launcher.orchestrator.store import FileStore  # noqa: PLC0415
 
+    keep(target, args)
     notes: list[str] = []
     store = FileStore(target.folder / "state.json", notes.append)
     memory = store.load()
     plan = target.plan(recorded=memory.ports() if memory else {})
     services = target.services
-    refuse_taken_ports(plan, services)
+    if not plan.procfile:  # whether a process of a Procfile listens is its own affair, as with honcho
+        refuse_taken_ports(plan, services)
     report: Report | None = None
     if args.detach:
         from launcher.cli.detach import Report, detach  # noqa: PLC0415
@@ -66,7 +68,7 @@ def start(args: Namespace) -> int:
         environ=os.environ,
         store=store,
         memory=memory,
-        show=_show(args, plan, report),
+        show=_show(args, plan, report, services),
     )
     for note in notes:
         runtime.console.system(note)
@@ -79,7 +81,7 @@ def _run(runtime: Runtime, services: Sequence[str], *, named: bool, report: Repo
 
     def settled(outcome: Outcome) -> None:
         if outcome.ok:
-            _announce(runtime.console.system, outcome.lines, time.monotonic() - began)
+            _announce(runtime, outcome.lines, time.monotonic() - began)
         elif outcome.error is not None and runtime.loop.stage.ending is None:
             errors.append(outcome.error)
             _show_last_lines(runtime, outcome.culprit)
@@ -123,7 +125,7 @@ def refuse_taken_ports(plan: Plan, services: Iterable[str]) -> None:
         raise problems[0] if len(problems) == 1 else ProblemsFound(problems)
 
 
-def _show(args: Namespace, plan: Plan, report: Report | None) -> Show:
+def _show(args: Namespace, plan: Plan, report: Report | None, services: Iterable[str]) -> Show:
     from launcher.observe.console import wants_colour  # noqa: PLC0415
     from launcher.runtime import Show  # noqa: PLC0415
 
@@ -133,13 +135,16 @@ def _show(args: Namespace, plan: Plan, report: Report | None) -> Show:
         colour=wants_colour(sys.stdout.fileno(), os.environ, refused=args.no_colour),
         prefix=not args.no_prefix,
         quiet=frozenset((args.quiet or "").split(",")) - {""},
+        labels=tuple(one.label for name in services for one in plan.instances_of(name)) if plan.procfile else (),
     )
 
 
-def _announce(say: Callable[[str], None], lines: Iterable[str], took: float) -> None:
-    """Say that all are up, and where they can be reached."""
+def _announce(runtime: Runtime, lines: Iterable[str], took: float) -> None:
+    """Say that all are up, and where they can be reached; of a Procfile nothing, as honcho does."""
+    if runtime.loop.stage.plan.procfile:
+        return
     reachable = [line.replace(" is ready at ", " at ") for line in lines if " is ready at " in line]
-    say(f"all ready after {took:.2f} s" + (f": {', '.join(reachable)}" if reachable else ""))
+    runtime.console.system(f"all ready after {took:.2f} s" + (f": {', '.join(reachable)}" if reachable else ""))
 
 
 def _show_last_lines(runtime: Runtime, instance: str) -> None:

@@ -10,15 +10,21 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from launcher.cli.source import expansion, name_of, overrides, procfile_of, project_of
 from launcher.control.running import run_folder
 from launcher.errors import AmbiguousName, UnknownService
-from launcher.profile.load import Loaded, Project, choose_profile, find_project, load, load_procfile
+from launcher.profile.loaded import Loaded
 from launcher.profile.names import did_you_mean
+from launcher.profile.project import Project, choose_profile
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from launcher.plan.model import Plan
+
+
+#: The kept profile, in the run folder.
+KEPT_NAME = "profile.json"
 
 
 class Target(Struct, frozen=True, kw_only=True):
@@ -52,39 +58,66 @@ class Target(Struct, frozen=True, kw_only=True):
         return build(profile, select=tuple(profile.services), recorded=recorded or {}, is_free=is_free)
 
 
-def project_of(args: Namespace) -> Project:
-    """The project of `-C DIR`, or of the working directory."""
-    return find_project(Path(args.directory or "."))
+def target_of(args: Namespace, words: Sequence[str] = (), *, kept: bool = False) -> Target:
+    """Load what is meant. `words`: a first one that names a profile and no service is the profile.
 
-
-def target_of(args: Namespace, words: Sequence[str] = ()) -> Target:
-    """Load the profile meant. `words`: a first one that names a profile and no service is the profile."""
+    `kept`: a profile kept from the last start will do, which knows no origins.
+    """
     project = project_of(args)
+    procfile = procfile_of(args, project)
     named, rest = args.profile, list(words)
-    if named is None and rest and rest[0] in project.profiles:
+    if procfile is None and named is None and rest and rest[0] in project.profiles:
         fallback = choose_profile(project, None, os.environ)
         if fallback in project.profiles and rest[0] in _load(project, fallback, args).profile.services:
             raise AmbiguousName(f"{rest[0]} is a profile and a service of {fallback}")
         named = rest.pop(0)
-    is_procfile = named is None and not project.profiles and project.procfile is not None
-    name = "Procfile" if is_procfile else choose_profile(project, named, os.environ)
-    loaded = _load(project, name, args)
+    if procfile is not None:
+        name = name_of(project, procfile)
+        from launcher.profile.load import load_procfile  # noqa: PLC0415  (for a Procfile)
+
+        how = expansion(args, project, rest)
+        loaded = load_procfile(project, procfile, name=name, environ=os.environ, sets=args.set or (), how=how)
+        rest = [service for service in dict.fromkeys(rest) if how.concurrency.get(service, 1)]
+    else:
+        name = choose_profile(project, named, os.environ)
+        loaded = (kept and _recall(project, name, args)) or _load(project, name, args)
     for caution in loaded.warnings:
         print(caution, file=sys.stderr)
     for service in rest:
         if service not in loaded.profile.services:
             raise UnknownService(f'no service "{service}" in {name}{did_you_mean(service, loaded.profile.services)}')
-    folder = Path(args.run_dir).absolute() if args.run_dir else run_folder(project.root, name)
+    folder = _folder(project, name, args)
     return Target(project=project, profile=name, loaded=loaded, folder=folder, named_services=tuple(rest))
 
 
 def start_target(args: Namespace) -> Target:
     """What `start [PROFILE] [SERVICE…] [--services a,b]` means."""
     more = [name for name in (args.services or "").split(",") if name]
-    return target_of(args, [*args.words, *more])
+    return target_of(args, [*args.words, *more], kept=True)
+
+
+def keep(target: Target, args: Namespace) -> None:
+    """Keep the profile for the next start, if it is a newly read one; for the holder of the run folder's lock."""
+    loaded = target.loaded
+    if loaded.origins and not loaded.profile.procfile:
+        from launcher.profile import kept  # noqa: PLC0415  (imported already, but for a Procfile)
+
+        path, root = target.folder / KEPT_NAME, target.project.root
+        kept.keep(path, root, target.profile, loaded, environ=os.environ, sets=overrides(args))
+
+
+def _folder(project: Project, name: str, args: Namespace) -> Path:
+    return Path(args.run_dir).absolute() if args.run_dir else run_folder(project.root, name)
+
+
+def _recall(project: Project, name: str, args: Namespace) -> Loaded | None:
+    from launcher.profile import kept  # noqa: PLC0415  (for a start only)
+
+    path = _folder(project, name, args) / KEPT_NAME
+    return kept.recall(path, project.root, name, environ=os.environ, sets=overrides(args))
 
 
 def _load(project: Project, name: str, args: Namespace) -> Loaded:
-    if name == "Procfile" and name not in project.profiles and project.procfile is not None:
-        return load_procfile(project, project.procfile, environ=os.environ, sets=args.set or ())
-    return load(project, name, environ=os.environ, sets=args.set or ())
+    from launcher.profile.load import load  # noqa: PLC0415  (20 ms, which a kept profile spares)
+
+    return load(project, name, environ=os.environ, sets=overrides(args))

@@ -45,7 +45,7 @@ def spawn(launch: Launch, *, mark: str, held: socket.socket | None, label: str) 
             argv,
             shell=False,
             executable=executable,
-            stdin=subprocess.DEVNULL if held is None else held.fileno(),
+            stdin=held.fileno() if held is not None else None if launch.as_honcho else subprocess.DEVNULL,
             env={**launch.env, **variables(launch.sockets), MARK: marked(launch.env, mark)},
             cwd=launch.directory,
             bufsize=0,
@@ -60,9 +60,14 @@ def spawn(launch: Launch, *, mark: str, held: socket.socket | None, label: str) 
                 return make(words, None if "PATH" in launch.env else _find(program, launch, what))
             except OSError as error:
                 # A script without a first line `#!` is run by the shell itself.
-                if launch.argv or error.errno != errno.ENOEXEC:
+                if launch.argv or not (launch.as_honcho or error.errno == errno.ENOEXEC):
                     raise
-        _find(program, launch, what)
+        try:
+            _find(program, launch, what)
+        except (CommandNotFound, NotExecutable):
+            if not launch.as_honcho:
+                raise
+            program = None  # the shell says so itself
         return make(_shell_words(launch, before, simple=program is not None))
     except OSError as error:
         _find(program, launch, what)

@@ -39,3 +39,11 @@ class Announced:
             say()
             for batch in self._early.pop(instance, ()):
                 self._show(batch)
+
+    def finish(self) -> None:
+        """Show what still waits: nothing is announced any more."""
+        with self._ordering:
+            for batches in self._early.values():
+                for batch in batches:
+                    self._show(batch)
+            self._early.clear()

@@ -1,7 +1,8 @@
 """What the launcher says of itself: a transition or a note becomes lines for people.
 
 Pure. The wording of starts, stops and signals is honcho's, word for word; a bare Procfile (`procfile=True`) hears
-nothing else. The reason of `waiting` reads on after the name ("waits for db (healthy)"), other reasons after a colon.
+nothing else, but of what cannot be started. The reason of `waiting` reads on after the name ("waits for db
+(healthy)"), other reasons after a colon.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ def wording(
     if isinstance(news, Noted):
         return tuple(news.text.splitlines())
     honchos = _as_honcho(news, signal)
-    return honchos if procfile else honchos + _of_our_own(news, since)
+    # honcho has no words for a process that the system refuses to start: there it ends in a traceback.
+    is_refused = news.state is State.FAILED and news.before is not State.FAILED and news.exit_code is None
+    return honchos if procfile and not is_refused else honchos + _of_our_own(news, since)
 
 
 def started(news: Changed) -> str:

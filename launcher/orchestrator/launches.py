@@ -54,6 +54,7 @@ def build_launch(plan: Plan, instance: str, generation: int, *, world: World, pr
         sockets=(HeldSocket(one.service, HOST, one.port),) if service.holds_socket and one.port else (),
         user=names.text(service.user, env),
         limits=service.limits,
+        as_honcho=plan.procfile,
     )
     return Prepared(launch, _resolved(health_of(service), names, env))
 
@@ -66,6 +67,14 @@ def user_of(plan: Plan, instance: str, generation: int, *, world: World) -> str:
         return template
     names = _Names(plan)
     return names.text(template, _environment(plan, one, names, world=world, ours=_ours(plan, one, generation)))
+
+
+def environment_of(plan: Plan, world: World) -> dict[str, str]:
+    """The environment that all services share: env files and [env] over what is inherited."""
+    env = _from_files(plan, world)
+    names, below = _Names(plan), dict(env)
+    env.update({name: names.text(value, below) for name, value in plan.env.items()})
+    return env
 
 
 def health_of(service: Service) -> Health | None:
@@ -113,14 +122,19 @@ def _environment(plan: Plan, one: Instance, names: _Names, *, world: World, ours
     A value may use the variables of the layers below its own, its own name's lower value included, and what the
     launcher sets: that has the last word, so `${PORT}` is the service's port and never an inherited one.
     """
-    env = dict(world.environ())
-    for path in plan.env_files:
-        env.update(world.env_file(path))
+    env = _from_files(plan, world)
     for layer in (plan.env, plan.services[one.service].env):
         if layer:
             below = {**env, **ours}
             env.update({name: names.text(value, below) for name, value in layer.items()})
     env.update(ours)
+    return env
+
+
+def _from_files(plan: Plan, world: World) -> dict[str, str]:
+    env = dict(world.environ())
+    for path in plan.env_files:
+        env.update(world.env_file(path))
     return env
 
 

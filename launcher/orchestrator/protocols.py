@@ -70,6 +70,8 @@ class Launch(Struct, frozen=True, kw_only=True):
     sockets: tuple[HeldSocket, ...] = ()
     user: str = ""
     limits: Limits = Limits()
+    #: As honcho starts it: its input is the launcher's, and of a command that is nowhere the shell complains.
+    as_honcho: bool = False
 
     @property
     def run(self) -> Run:

@@ -77,6 +77,7 @@ def spawned(stage: Stage, life: Life, pid: int) -> None:
     else:
         for dependent in stage.board.dependents(life.instance.service):
             stage.unsettle(dependent)  # it may wait for `started` only
+    _follow_the_first(stage)
 
 
 def refused(stage: Stage, life: Life, error: LauncherError) -> None:
@@ -104,9 +105,10 @@ def exited(stage: Stage, life: Life, code: int) -> None:
 
 def lingered(stage: Stage, life: Life, code: int, count: int) -> None:
     """The process has ended, its descendants not yet: they have `grace` to do so."""
-    noun = "process" if count == 1 else "processes"
-    stage.note(f"{life.label} ended ({describe_exit(code)}) but left {count} {noun}: ending them", instance=life.name)
-    if life.phase not in STOPS:
+    if life.phase not in STOPS:  # else they have been asked to end with it, and are merely slower
+        noun = "process" if count == 1 else "processes"
+        text = f"{life.label} ended ({describe_exit(code)}) but left {count} {noun}: ending them"
+        stage.note(text, instance=life.name)
         stage.arm(life, TimerKind.GRACE)
 
 
@@ -201,9 +203,22 @@ def _judge(stage: Stage, life: Life, *, well: bool, text: str) -> None:
         case restart.GiveUp():
             stage.fire(life, Trigger.GIVE_UP, Reason(text=text))
             failed_for_good(stage, life)
-    if stage.plan.on_exit is OnExit.STOP and life.phase in {Phase.COMPLETED, Phase.FAILED}:
-        code = life.exit_code
-        commands.end(stage, 1 if code is None else code, f"{life.label} ended")
+    if stage.plan.on_exit is OnExit.STOP and life.phase in {Phase.COMPLETED, Phase.FAILED} and stage.first is None:
+        stage.first = life
+    _follow_the_first(stage)
+
+
+def _follow_the_first(stage: Stage) -> None:
+    """The end of one stops all. Of a Procfile all are started before, as with honcho: none depends on another."""
+    first = stage.first
+    if first is None or (stage.plan.procfile and any(_is_to_come(life) for life in stage.board.lives.values())):
+        return
+    code = first.exit_code
+    commands.end(stage, 1 if code is None else code, f"{first.label} ended")
+
+
+def _is_to_come(life: Life) -> bool:
+    return life.wish is Wish.UP and (life.phase is Phase.WAITING or (life.phase is Phase.STARTING and life.pid is None))
 
 
 def _deadline(stage: Stage, life: Life) -> None:

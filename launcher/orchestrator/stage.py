@@ -56,6 +56,8 @@ class Stage:
         self.errands: list[Errand] = []
         #: The exit status, once the end has been decided; None: the launcher goes on.
         self.ending: int | None = None
+        #: With `on_exit = "stop"`, the first instance to end.
+        self.first: Life | None = None
         #: Whether something has changed since the errands were last looked at.
         self.stirred = False
         #: Whether anything was ever asked for.

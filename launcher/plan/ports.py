@@ -30,11 +30,12 @@ def assign(
     Those that are not chosen get what is left, so that references to them hold, and are no problem if nothing is.
     """
     given = _numbers(profile)
-    problems += conflicts(
-        (label_of(profile, name, index), port)
-        for name in chosen
-        for index, port in enumerate(given.get(name, ()), start=1)
-    )
+    if not profile.procfile:  # few of its processes listen at all, and honcho numbers the 101st of one as it comes
+        problems += conflicts(
+            (label_of(profile, name, index), port)
+            for name in chosen
+            for index, port in enumerate(given.get(name, ()), start=1)
+        )
     to_draw = [name for name, service in profile.services.items() if name not in given and _wants_port(service)]
     if not to_draw:
         return given

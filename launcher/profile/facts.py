@@ -12,7 +12,7 @@ import os
 import signal
 from collections.abc import Mapping
 
-from launcher.profile.surroundings import Facts, Wanted
+from launcher.profile.machine import Facts, Wanted
 
 
 def ask(wanted: Wanted, *, root: str, environ: Mapping[str, str]) -> Facts:

@@ -6,47 +6,42 @@ ProblemsFound, each with its origin. The rim that reads profiles; what it reads 
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path as FilePath
 
-from msgspec import Struct
+from msgspec.structs import replace
 
 from launcher.errors import (
-    Caution,
+    BadPort,
     ContradictoryKeys,
     ExtendsCycle,
     LauncherError,
+    ProcfileError,
+    ProcfileMissing,
+    ProfileError,
     ProfileNotFound,
-    WrongType,
+    UnknownProcess,
 )
 from launcher.profile import facts, later
 from launcher.profile.checks import check
 from launcher.profile.decode import Decoded, decode
 from launcher.profile.derived import fill
+from launcher.profile.envfile import read_env_files
 from launcher.profile.files import read_text, syntax_error
 from launcher.profile.layers import overlay, read_layer, spread_defaults
+from launcher.profile.loaded import Loaded
+from launcher.profile.machine import Facts, Wanted
 from launcher.profile.model import Profile
 from launcher.profile.names import did_you_mean
-from launcher.profile.origins import BUILT_IN, Leaf, Origin, Path, Problems, Table
+from launcher.profile.origins import BUILT_IN, Leaf, Origin, Problems, Table
 from launcher.profile.overrides import apply_sets, apply_variables
-from launcher.profile.procfile import BASE_PORT, parse_procfile, procfile_layer
-from launcher.profile.project import LOCAL, Project, choose_profile, find_project
+from launcher.profile.procfile import BASE_PORT, Expansion, parse_procfile, procfile_layer
+from launcher.profile.project import LOCAL, Project
 from launcher.profile.surroundings import check_surroundings, wanted
 
-__all__ = ["Loaded", "Project", "choose_profile", "find_project", "load", "load_procfile"]
-
-_PORT_LINE = re.compile(r"""^\s*(?:export\s+)?PORT\s*=\s*["']?([^"'\s#]*)""", re.MULTILINE)
-
-
-class Loaded(Struct, frozen=True, kw_only=True):
-    """A profile, where each of its values was written, what is odd about it, and the files it was read from."""
-
-    profile: Profile
-    origins: Mapping[Path, Origin]
-    warnings: list[Caution]
-    files: list[FilePath]
+#: A Procfile that no flag says anything about.
+AS_IT_STANDS = Expansion()
 
 
 def load(project: Project, name: str, *, environ: Mapping[str, str], sets: Iterable[str] = ()) -> Loaded:
@@ -58,20 +53,39 @@ def load(project: Project, name: str, *, environ: Mapping[str, str], sets: Itera
     return _settle(reader.merged(), problems, project, name, environ=environ, sets=sets, files=reader.files)
 
 
-def load_procfile(project: Project, path: FilePath, *, environ: Mapping[str, str], sets: Iterable[str] = ()) -> Loaded:
-    """A Procfile as a profile that behaves as honcho does; raises ProblemsFound."""
+def load_procfile(
+    project: Project,
+    path: FilePath,
+    *,
+    name: str = "",
+    environ: Mapping[str, str],
+    sets: Iterable[str] = (),
+    how: Expansion = AS_IT_STANDS,
+) -> Loaded:
+    """A Procfile as a profile `name` (default: the file's) that behaves as honcho does; raises ProblemsFound."""
+    if not path.is_file():
+        raise ProcfileMissing(f"{_place(project, path)} does not exist or is not a file")
     problems = Problems()
     place = _place(project, path)
-    env_file = project.root / ".env"
-    env_files = (".env",) if env_file.is_file() else ()
     layer = Table({}, BUILT_IN)
     try:
         entries = parse_procfile(read_text(path, place), place, problems)
-        base = _base_port(read_text(env_file, ".env") if env_files else "", environ, problems)
-        layer = procfile_layer(entries, place, base_port=base, env_files=env_files)
-    except LauncherError as error:
+        known = [entry.name for entry in entries]
+        for unknown in (name for name in how.first if name not in known):
+            near = did_you_mean(unknown, known)
+            raise UnknownProcess(f"Process type '{unknown}' does not exist in {place}{near}")
+        there = tuple(file for file in how.env_files if (project.root / file).is_file())
+        base = _base_port(read_env_files(project.root / file for file in there), environ, how)
+        layer = procfile_layer(entries, place, base_port=base, how=replace(how, env_files=there))
+        for extra in (name for name in how.concurrency if name not in known):
+            sentence = f"{place} has no process `{extra}`{did_you_mean(extra, known)}: its number has no effect"
+            problems.caution(UnknownProcess.code, sentence, origin=Origin("--concurrency"))
+    except ProfileError as error:
+        if isinstance(error, ProcfileError) and not problems:
+            raise  # with honcho's exit status
         problems.include(error, origin=Origin(place))
-    return _settle(layer, problems, project, path.name, environ=environ, sets=sets, files=[path], is_procfile=True)
+    name = name or path.name
+    return _settle(layer, problems, project, name, environ=environ, sets=sets, files=[path], is_procfile=True)
 
 
 def _settle(
@@ -92,8 +106,9 @@ def _settle(
     merged = later.refuse(merged, problems)
     defaults = merged.get("defaults")
     decoded = decode(spread_defaults(merged), problems, defaults=defaults if isinstance(defaults, Table) else None)
-    if is_whole:
-        decoded = _check(decoded, problems, root=str(project.root), environ=environ)
+    if not is_whole:
+        problems.raise_all()
+    decoded, asked, answers = _check(decoded, problems, root=str(project.root), environ=environ)
     if problems:
         problems.raise_all()
     profile = Profile(
@@ -104,10 +119,19 @@ def _settle(
         services=decoded.services,
         procfile=is_procfile,
     )
-    return Loaded(profile=profile, origins=decoded.origins, warnings=problems.cautions, files=files)
+    return Loaded(
+        profile=profile,
+        origins=decoded.origins,
+        warnings=problems.cautions,
+        files=files,
+        wanted=asked,
+        facts=answers,
+    )
 
 
-def _check(decoded: Decoded, problems: Problems, *, root: str, environ: Mapping[str, str]) -> Decoded:
+def _check(
+    decoded: Decoded, problems: Problems, *, root: str, environ: Mapping[str, str]
+) -> tuple[Decoded, Wanted, Facts]:
     """The decoded profile with its last defaults filled in, checked by itself and against the machine."""
     full = Decoded(
         settings=decoded.settings,
@@ -116,8 +140,10 @@ def _check(decoded: Decoded, problems: Problems, *, root: str, environ: Mapping[
         origins=decoded.origins,
     )
     check(full, problems)
-    check_surroundings(full, facts.ask(wanted(full), root=root, environ=environ), problems)
-    return full
+    asked = wanted(full)
+    answers = facts.ask(asked, root=root, environ=environ)
+    check_surroundings(full, answers, problems)
+    return full, asked, answers
 
 
 class _Reader:
@@ -154,7 +180,10 @@ class _Reader:
     def read_local(self, name: str) -> None:
         """Read what lies over the profile on this machine only, if anything does."""
         path = self._project.root / "profiles" / f"{name}{LOCAL}"
-        layer = self._layer(path) if path.exists() else None
+        if not path.exists():
+            self.files.append(path)
+            return
+        layer = self._layer(path)
         if layer is None:
             return
         if extends := layer.get("launcher", "extends"):
@@ -199,16 +228,15 @@ def _extends(layer: Table) -> list[tuple[str, Origin]]:
     return [(name, origin) for name, origin in pairs if isinstance(name, str)]
 
 
-def _base_port(env_text: str, environ: Mapping[str, str], problems: Problems) -> int:
-    """Where honcho counts from: PORT of the `.env` file, else $PORT, else 5000."""
-    lines = _PORT_LINE.findall(env_text)
-    text, place = (lines[-1], ".env") if lines else (environ.get("PORT", ""), "$PORT")
-    if not text:
+def _base_port(env: Mapping[str, str], environ: Mapping[str, str], how: Expansion) -> int:
+    """Where honcho counts from: PORT of the env files, else `-p`, else $PORT, else 5000."""
+    sources = ((env.get("PORT"), "PORT in an env file"), (how.port, "--port"), (environ.get("PORT"), "$PORT"))
+    text, place = next((source for source in sources if source[0] is not None), (None, ""))
+    if text is None:
         return BASE_PORT
-    if text.isdecimal():
+    if text.strip().isdecimal():
         return int(text)
-    problems.add(WrongType, f'PORT: expected a port, got "{text}"', origin=Origin(place))
-    return BASE_PORT
+    raise BadPort(f"invalid value for port: '{text}'", where=place)
 
 
 def _place(project: Project, path: FilePath) -> str:

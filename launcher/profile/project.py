@@ -5,7 +5,6 @@ A rim, as `load` is: looks at folders and reads `pyproject.toml`. Knows no profi
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,6 @@ from msgspec import Struct
 
 from launcher.errors import LauncherError, NoProject, UnknownKey, WrongType
 from launcher.profile.files import read_text, syntax_error
-from launcher.profile.names import did_you_mean
-from launcher.profile.positions import positions
 
 FOLDER = "profiles"
 SUFFIX = ".toml"
@@ -67,6 +64,8 @@ def _settings(path: Path) -> dict[str, Any] | None:
         return None
     if "launcher" not in text:  # most files by far: not worth a parse
         return None
+    import tomllib  # noqa: PLC0415  (3 ms, for the projects that say something there)
+
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -81,6 +80,11 @@ def _settings(path: Path) -> dict[str, Any] | None:
 def _check(settings: Any, text: str, place: str) -> None:
     if not isinstance(settings, dict):
         raise WrongType("tool.launcher: expected a table", where=place)
+    if settings.keys() <= {"profile"} and isinstance(settings.get("profile", ""), str):
+        return
+    from launcher.profile.names import did_you_mean  # noqa: PLC0415  (only when something is wrong)
+    from launcher.profile.positions import positions  # noqa: PLC0415
+
     for key, value in settings.items():
         line, _ = positions(text).get(("tool", "launcher", key), (1, 1))
         if key != "profile":

@@ -19,7 +19,7 @@ from launcher.profile.secrets import mask_env, mask_path, mask_urls
 if TYPE_CHECKING:
     from toml import TomlEncoder
 
-    from launcher.profile.load import Loaded
+    from launcher.profile.loaded import Loaded
 
 
 #: Where chats take messages, whoever knows the path may post.

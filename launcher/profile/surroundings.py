@@ -6,37 +6,13 @@ a frozen `Facts`. Whether a command's program exists is found at its start, beca
 
 from __future__ import annotations
 
-from msgspec import Struct
-
 from launcher.errors import EnvFileMissing, FolderMissing, InterpreterMissing, UserUnusable, WrongType
 from launcher.profile.checks import Context
 from launcher.profile.decode import Decoded
+from launcher.profile.machine import Facts, Wanted
 from launcher.profile.model import Service
 from launcher.profile.names import did_you_mean
 from launcher.profile.origins import Path, Problems
-
-
-class Wanted(Struct, frozen=True, kw_only=True):
-    """What to look up; paths as the profile has them, relative to the project."""
-
-    folders: frozenset[str]
-    files: frozenset[str]
-    programs: frozenset[str]
-    users: frozenset[str]
-
-
-class Facts(Struct, frozen=True, kw_only=True):
-    """What of the wanted there is: folders, files that can be read, programs that can be run, users."""
-
-    folders: frozenset[str]
-    files: frozenset[str]
-    programs: frozenset[str]
-    users: frozenset[str]
-    #: Who runs the launcher, and whether it may become somebody else.
-    user: str
-    is_root: bool
-    #: Names of signals without `SIG`.
-    signals: frozenset[str]
 
 
 def wanted(profile: Decoded) -> Wanted:

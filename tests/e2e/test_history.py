@@ -96,6 +96,24 @@ def test_what_is_asked_for(project):
     assert told(project, "--since", "1h")["changes"] == []
 
 
+def test_a_procfile(project):
+    """It has a history like any profile."""
+    (project.root / "profiles").rmdir()
+    project.file("Procfile", "web: exit 3\n")
+    assert project.start().end() == 3
+    assert told(project)["changes"][-1]["exit_code"] == 3
+
+
+def test_a_run_folder_elsewhere(project, tmp_path):
+    """It lies there."""
+    project.profile(UP)
+    running = project.start("--run-dir", "elsewhere")
+    running.until("all ready")
+    running.stop()
+    assert len(told(project, "--run-dir", "elsewhere")["changes"]) > 3
+    assert (project.root / "elsewhere/history.db").exists()
+
+
 def test_switched_off(project):
     """Nothing is kept."""
     project.profile(f"[launcher.history]\nenabled = false\n{UP}")

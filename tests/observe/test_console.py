@@ -176,8 +176,11 @@ def test_what_a_service_prints_at_once_stands_below_its_start(writer, out, print
         console(changed("waiting", "starting", generation=generation))
         console(changed("starting", "starting", pid=12, generation=generation))
         console.print(batch("web.1", b"late\n", generation=generation))
+    console.print(batch("db.1", b"never told\n", generation=1))
     lines = [line.partition("| ")[2] for line in printed().splitlines()]
     assert lines == ["web.1 started (pid=12)", "early", "bird", "late"] * 2
+    console.close()
+    assert printed().endswith("| never told\n"), "what was never announced comes at the end"
 
 
 def test_closing_a_terminal_that_takes_everything_says_nothing(writer, out, printed):

@@ -43,7 +43,7 @@ SAID = [
         ("api stopped (rc=-9)",),
     ),
     (news("backoff", "failed", "circuit", code=1), ("api failed: circuit",), ()),
-    (news("waiting", "failed"), ("api failed",), ()),
+    (news("starting", "failed", "E3003 no memory"), ("api failed: E3003 no memory",), ("api failed: E3003 no memory",)),
     (news("waiting", "skipped", "db failed"), ("api skipped: db failed",), ()),
     (
         news("ready", "stopping", "stop", pid=7),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from launcher.errors import CommandNotFound
+from launcher.orchestrator.events import StartAsked
 from launcher.orchestrator.snapshot import State
 from launcher.testing import Rehearsal
 from tests.orchestrator.shop import CHECKED, shop, up
@@ -109,6 +110,24 @@ def test_on_exit_stop_ends_all_with_the_first_ones_code():
     assert rehearsal.loop.is_over
     assert rehearsal.loop.status == 0
     assert rehearsal.engine.did[-2:] == ["stop a.1#1 SIGNAL", "release a.1"]
+
+
+def test_of_a_procfile_all_are_started_before_the_end_of_one_stops_all():
+    """As with honcho: the first may end before the loop comes to the last."""
+    names = ["a", "b", "c", "d", "e", "f"]
+    services = {name: {"restart": {"policy": "no"}} for name in names}
+    rehearsal = Rehearsal(services, on_exit="stop", procfile=True)
+    rehearsal.loop.post(StartAsked(services=(), by="asked for", named=False, reply=lambda _: None))
+    rehearsal.loop.step()  # takes the command
+    rehearsal.loop.step()  # starts the first
+    assert [*rehearsal.engine.running] == ["a.1"]
+    rehearsal.engine.end("a.1", 3)
+    rehearsal.settle()
+    started = [did for did in rehearsal.engine.did if did.startswith("start")]
+    assert started == [f"start {name}.1#1" for name in names]
+    assert rehearsal.engine.running == {}
+    assert rehearsal.loop.is_over
+    assert rehearsal.loop.status == 3
 
 
 # Health ----------------------------------------------------------------------------------------------

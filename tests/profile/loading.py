@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from launcher.errors import ProblemsFound
-from launcher.profile.load import Loaded, find_project, load
+from launcher.profile.load import load
+from launcher.profile.loaded import Loaded
+from launcher.profile.project import find_project
 
 
 def loaded(project, name="dev", *, environ=None, sets=()) -> Loaded:

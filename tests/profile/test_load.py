@@ -7,7 +7,7 @@ import os
 import pytest
 
 from launcher.errors import NoProject, ProblemsFound, TomlSyntax, UnknownKey, WrongType
-from launcher.profile.load import choose_profile, find_project, load_procfile
+from launcher.profile.project import choose_profile, find_project
 from tests.profile.loading import loaded, problems
 
 API = "[services.api]\ncommand = 'x'\n"
@@ -148,66 +148,3 @@ def test_line_ends_and_byte_order_marks_of_other_systems(project):
     (project.root / "profiles").mkdir()
     (project.root / "profiles" / "dev.toml").write_bytes(b"\xef\xbb\xbf[services.a]\r\ncommand = 'x'\r\nprot = 1\r\n")
     assert problems(project)[0].startswith("1004 profiles/dev.toml:3: ")
-
-
-def procfile(project, *, environ=None, sets=()):
-    return load_procfile(find_project(project.root), project.root / "Procfile", environ=environ or {}, sets=sets)
-
-
-def test_a_procfile_behaves_as_honcho_does(project):
-    """Ports a hundred apart, no restarts, one's end stops all, the `.env` file if there is one."""
-    project.procfile("# shop\nweb: run --port $PORT\n\nworker-1:  work\n")
-    profile = procfile(project).profile
-    assert profile.procfile
-    assert profile.name == "Procfile"
-    assert profile.settings.on_exit == "stop"
-    assert profile.settings.env_file == []
-    assert [(one.command, one.port, one.restart.policy) for one in profile.services.values()] == [
-        ("run --port $PORT", 5000, "no"),
-        ("work", 5100, "no"),
-    ]
-    project.write(".env", "A=1\n")
-    assert procfile(project).profile.settings.env_file == [".env"]
-
-
-@pytest.mark.parametrize(
-    ("env_file", "environ", "port"),
-    [
-        ("", {}, 5000),
-        ("", {"PORT": "7000"}, 7000),
-        ("PORT=6000\n", {"PORT": "7000"}, 6000),
-        ("export PORT='6000'\n", {}, 6000),
-    ],
-)
-def test_where_honcho_counts_ports_from(project, env_file, environ, port):
-    """The `.env` file goes before the variable."""
-    project.procfile("web: x\n")
-    project.write(".env", env_file)
-    assert procfile(project, environ=environ).profile.services["web"].port == port
-
-
-def test_a_procfile_takes_overrides(project):
-    """As any profile does."""
-    project.procfile("web: x\n")
-    assert procfile(project, sets=["services.web.replicas=2"]).profile.services["web"].replicas == 2
-
-
-def test_a_broken_procfile(project):
-    """Number and text of every line that is none, which honcho passes over."""
-    project.procfile("web: x\nworker\n web2: y\nweb: z\nempty:\n")
-    with pytest.raises(ProblemsFound) as raised:
-        procfile(project, environ={"PORT": "many"})
-    assert [f"{problem.code} {problem}" for problem in raised.value.problems] == [
-        "1014 Procfile:2: not of the form `name: command`: worker",
-        "1014 Procfile:3: not of the form `name: command`: web2: y",
-        "1014 Procfile:4: `web` stands twice, first in line 1: web: z",
-        "1014 Procfile:5: not of the form `name: command`: empty:",
-        '1005 $PORT: PORT: expected a port, got "many"',
-    ]
-
-
-def test_no_procfile(project):
-    """Is told as any file that cannot be read."""
-    project.profile("dev", API)
-    with pytest.raises(ProblemsFound, match="no such file"):
-        procfile(project)

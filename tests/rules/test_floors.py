@@ -33,11 +33,12 @@ PURE = (
     "launcher.profile",
     "launcher.plan",
     "launcher.exporters",
+    "launcher.importers",
     "launcher.orchestrator.lifecycle",
     "launcher.orchestrator.restart",
 )
-#: `load` reads the files; `facts` asks the machine once, so that nobody else has to.
-RIMS = ("launcher.profile.load", "launcher.profile.facts")
+#: `load` reads the files, `kept` compares their dates; `facts` asks the machine once, so that nobody else has to.
+RIMS = ("launcher.profile.load", "launcher.profile.kept", "launcher.profile.facts")
 WORLD = frozenset({"os", "subprocess", "signal", "time", "threading", "socket", "random"})
 
 

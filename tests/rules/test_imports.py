@@ -15,9 +15,8 @@ HEAVY = frozenset(
     {
         "a2wsgi", "asyncio", "colorama", "concurrent.futures", "dataclasses", "dotenv", "email", "honcho",
         "http.client", "importlib.metadata", "inspect", "json", "logging", "msgspec", "multiprocessing", "psutil",
-        "redis", "requests", "sqlite3", "ssl", "starlette",
-        "statemachine", "tabulate", "toml", "tomllib", "unittest", "urllib.request",
-        "uvicorn", "xml",
+        "redis", "requests", "sqlite3", "ssl", "starlette", "statemachine", "tabulate", "toml", "tomlkit", "tomllib",
+        "unittest", "urllib.request", "uvicorn", "xml", "yaml",
     }
 )  # fmt: skip
 

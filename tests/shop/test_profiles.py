@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from launcher.plan.build import build
-from launcher.profile.load import find_project, load
+from launcher.profile.load import load
+from launcher.profile.project import find_project
 from tests.serving import ROOT
 
 NAMES = sorted(path.stem for path in (ROOT / "profiles").glob("*.toml"))
