@@ -423,6 +423,94 @@ class SocketUnavailable(EngineError):
     general_remedy = "Free the port or choose another one."
 
 
+# 60xx: export ---------------------------------------------------------------------------------------------------
+
+
+class ExportError(LauncherError):
+    """A plan that cannot be turned into another tool's files, or files that cannot be written."""
+
+
+class UnknownFormat(ExportError):
+    code = 6001
+    title = "unknown export format"
+    cause = "No exporter of this name is installed."
+    general_remedy = "`launcher export --help` lists the formats."
+
+
+class LocationUnusable(ExportError):
+    code = 6002
+    status = 1
+    title = "location cannot be used"
+    cause = "The location of an export is a file where a folder is needed, or cannot be written."
+    general_remedy = "Name a folder that can be written; without one, the export goes to standard output."
+
+
+class EditedByHand(ExportError):
+    code = 6003
+    status = 1
+    title = "exported file was edited"
+    cause = "The file carries the mark of an export, but its content is no longer what was exported."
+    general_remedy = "Carry the edit over into the profile, or overwrite it with --force."
+
+
+class NotExported(ExportError):
+    code = 6004
+    status = 1
+    title = "file is not from an export"
+    cause = "A file of this name is there, and it does not carry the mark that every exported file has."
+    general_remedy = "Choose another location, or overwrite it with --force."
+
+
+class SecretExported(ExportError):
+    code = 6005
+    title = "secret in an export"
+    cause = "A secret value is part of what would be exported; files of an export are copied, committed and shown."
+    general_remedy = "Take it from an env_file or the environment, or use --with-secrets LOCATION (files of mode 0600)."
+
+
+class NotExportable(ExportError):
+    code = 6006
+    title = "value cannot be exported"
+    cause = "The target has no way to give this text to the process as it is; a changed one would be worse than none."
+    general_remedy = "Change the value, or keep it in a file that the service reads."
+
+
+class FeatureLost(ExportError):
+    code = 6007
+    title = "feature lost in the export"
+    cause = "The profile asks for something that the target of the export has no means for."
+    general_remedy = "Leave --strict out to export all the same, choose another target, or run it with launcher."
+
+
+class NameChanged(ExportError):
+    code = 6008
+    title = "name changed in the export"
+    cause = "The target cannot take the name, or another part of the export has it already."
+    general_remedy = "Rename the service where the new name disturbs."
+
+
+class OutOfDate(ExportError):
+    code = 6009
+    status = 1
+    title = "export is out of date"
+    cause = "The files on disk are not what the profile would be exported to now; the diff shows how they differ."
+    general_remedy = "Export again, without --check."
+
+
+class ExporterUnavailable(ExportError):
+    code = 6010
+    title = "exporter cannot be used"
+    cause = "honcho's exporters need jinja2, which is not installed, or the templates given do not work."
+    general_remedy = "Install it: python -m pip install 'launcher[export]'."
+
+
+class SuppliedOutside(ExportError):
+    code = 6011
+    title = "value is left to the target's environment"
+    cause = "The export names a variable without its value: it is secret, or comes from an env file the target ignores."
+    general_remedy = "Give the target's own process these variables; a service that lacks a secret refuses to start."
+
+
 # 61xx: import ---------------------------------------------------------------------------------------------------
 
 

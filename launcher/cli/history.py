@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from launcher.observe.history.record import Record, Store
 
 
-def history(args: Namespace) -> int:
+def show(args: Namespace) -> int:
     """Show the changes, the spells and how each service did."""
     from launcher.observe.history.record import StoreTrouble  # noqa: PLC0415
 
@@ -73,7 +73,8 @@ def _report(store: Store, folder: Path, words: Sequence[str], *, since: float | 
 def _store(args: Namespace) -> tuple[Store, Path, list[str]]:
     """The store of the launcher meant, its run folder, and the services that its profile has now."""
     from launcher.cli.control import folder_of  # noqa: PLC0415
-    from launcher.cli.target import project_of, target_of  # noqa: PLC0415
+    from launcher.cli.source import project_of  # noqa: PLC0415
+    from launcher.cli.target import target_of  # noqa: PLC0415
     from launcher.observe.history.stores import FILE, prefix_of, resolver, store_of  # noqa: PLC0415
     from launcher.profile.model import History  # noqa: PLC0415
     from launcher.world import SystemWorld  # noqa: PLC0415

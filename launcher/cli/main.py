@@ -61,7 +61,7 @@ def describe(error: LauncherError, *, colour: bool = False) -> str:
     return f"{red}{code}{plain}{error}\n{remedy}"
 
 
-def _run(words: list[str]) -> int:
+def _run(words: list[str]) -> int:  # noqa: PLR0911  (a row for each module of commands)
     from launcher.cli.parser import parse  # noqa: PLC0415
 
     args = parse(words, launch=os.path.basename(sys.argv[0]) == "launch")  # noqa: PTH119  (pathlib costs start-up time)
@@ -78,11 +78,11 @@ def _run(words: list[str]) -> int:
             from launcher.cli import control  # noqa: PLC0415
 
             return control.COMMANDS[args.command](args)
-        case "history":
-            from launcher.cli import history  # noqa: PLC0415
+        case "export":
+            from launcher.cli import export  # noqa: PLC0415
 
-            return history.history(args)
-        case "plan" | "graph" | "explain" | "version":
+            return export.export(args)
+        case "history" | "plan" | "graph" | "explain" | "version":
             from launcher.cli import inspect  # noqa: PLC0415
 
             return inspect.COMMANDS[args.command](args)

@@ -115,6 +115,18 @@ TEXTS = {
             "launcher import compose.yaml -o profiles/imported.toml && launcher config check --profile imported"
         ),
     ),
+    "export": (
+        "write the plan as the files of another tool",
+        (
+            "FORMAT: procfile, supervisord, systemd, compose, runit, upstart, or one that is installed besides. "
+            "Without a LOCATION: to standard output. What the target cannot hold is told on standard error. With a "
+            "Procfile as the source, and without --launcher, honcho's own exporters and templates are used."
+        ),
+        (
+            "launcher export supervisord --profile prod | head\nlauncher export systemd deploy/ --profile prod\n"
+            "launcher export procfile Procfile --profile prod --check"
+        ),
+    ),
     "explain": ("explain an error code", "Without a code: lists them all.", "launcher explain E1004"),
     "version": ("print the version", "", ""),
     "help": ("show the help of a command", "", "launcher help start"),
@@ -194,6 +206,27 @@ def _import(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--strict", action="store_true", help="what cannot be carried over is an error")
     parser.add_argument("--force", action="store_true", help="overwrite the file named with -o")
+
+
+def _export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("format", metavar="FORMAT", help="procfile, supervisord, systemd, compose, runit, upstart …")
+    parser.add_argument(
+        "location", nargs="?", metavar="LOCATION", help="the folder, or the file where there is but one"
+    )
+    parser.add_argument("--check", action="store_true", help="exit 1 with a diff when the files are out of date")
+    parser.add_argument("--strict", action="store_true", help="what the target cannot hold is an error")
+    parser.add_argument("--force", action="store_true", help="overwrite files that were edited or are not ours")
+    parser.add_argument("--plain", action="store_true", help="the form that needs nothing of launcher on the target")
+    parser.add_argument("--with-secrets", action="store_true", help="bake secret values; the files get mode 0600")
+    parser.add_argument("--launcher", action="store_true", help="our exporters, for a Procfile too")
+    group = parser.add_argument_group("as honcho has them")
+    group.add_argument("-a", "--app", metavar="APP", help="the name of the whole (default: the folder's)")
+    group.add_argument("-l", "--log", metavar="DIR", help="where the target keeps logs (default: /var/log/APP)")
+    group.add_argument("-p", "--port", metavar="N", help="the first port of a Procfile (default: 5000)")
+    group.add_argument("-c", "--concurrency", metavar="A=N,B=N", help="how many of each process of a Procfile")
+    group.add_argument("-u", "--user", metavar="USER", help="who runs it (default: APP)")
+    group.add_argument("-s", "--shell", metavar="SHELL", help="the shell that runs commands (default: /bin/sh)")
+    group.add_argument("-t", "--template-dir", metavar="DIR", help="templates of your own for honcho's exporters")
 
 
 def _command(commands: argparse._SubParsersAction[_Parser], name: str) -> _Parser:
@@ -327,6 +360,7 @@ OWN_FLAGS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "plan": _plan,
     "graph": _graph,
     "config": _config,
+    "export": _export,
     "explain": _explain,
     "import": _import,
     "version": _version,

@@ -1,7 +1,8 @@
 """The command line of the host: one app, served on the sockets handed over, until SIGTERM.
 
-Knows the hand-over of sockets (sd_listen_fds: LISTEN_FDS, LISTEN_PID, from descriptor 3), the module path and the exit
-codes: 0 stopped as asked, 1 the app cannot be served, 2 bad usage, 78 this Python has no uvicorn.
+Knows the hand-over of sockets (sd_listen_fds: LISTEN_FDS, LISTEN_PID, from descriptor 3), how to bind one where nobody
+hands any over, the module path and the exit codes: 0 stopped as asked, 1 the app cannot be served, 2 bad usage, 78 this
+Python has no uvicorn.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def main() -> int:
         sys.stderr.write(f'cannot serve "{arguments.app}": {python} has no uvicorn: {python} -m pip install uvicorn\n')
         return EXIT_NO_UVICORN
     try:
-        sockets = take_sockets()
+        sockets = [bind(arguments.bind)] if arguments.bind else take_sockets()
         server = make_server(drain=arguments.drain)
         sys.path[:0] = [os.path.abspath(folder) for folder in (arguments.directory, *arguments.pythonpath)]  # noqa: PTH100  (resolve() would follow links: an app's folder is what its profile says)
         app, is_wsgi = load_app(parse_target(arguments.app))
@@ -51,7 +52,25 @@ def parse_arguments() -> Namespace:
     parser.add_argument("--directory", default=".", type=Path, help="first on the module path")
     parser.add_argument("--pythonpath", action="append", default=[], type=Path, help="next on it; may be repeated")
     parser.add_argument("--drain", type=float, default=5.0, help="seconds that requests in flight may take at the end")
+    parser.add_argument("--bind", metavar="HOST:PORT", help="listen there, instead of on sockets handed over")
     return parser.parse_args()
+
+
+def bind(address: str) -> socket.socket:
+    """Bind a socket of our own; it listens once the app is ready, so that nobody waits in a queue before."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise CannotServe(f'--bind takes HOST:PORT, not "{address}"')
+    host = host.removeprefix("[").removesuffix("]")
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, int(port)))
+    except (OSError, OverflowError) as error:
+        bound.close()
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise CannotServe(f"cannot listen on {address}: {reason}") from None
+    return bound
 
 
 def take_sockets() -> list[socket.socket]:

@@ -12,7 +12,7 @@ from typing import Any
 from launcher.errors import ImportSyntax, ProblemsFound
 from launcher.importers.base import Imported, Notes, Source
 from launcher.profile.origins import Problems
-from launcher.profile.procfile import BASE_PORT, PORT_STEP, Entry, parse_procfile
+from launcher.profile.procfile import BASE_PORT, GRACE, PORT_STEP, Entry, parse_procfile
 
 _NAME = re.compile(r"Procfile(?:$|[._-])|.*\.procfile$", re.IGNORECASE)
 
@@ -37,7 +37,7 @@ def read(source: Source) -> Imported:
     settings: dict[str, Any] = {"on_exit": "stop"}
     if source.dotenv is not None:
         settings["env_file"] = [".env" if source.folder == "." else f"{source.folder}/.env"]
-    defaults: dict[str, Any] = {"restart": "no"}
+    defaults: dict[str, Any] = {"restart": "no", "stop": {"grace": GRACE}}
     if source.folder != ".":
         defaults = {"directory": source.folder, **defaults}
     head, above, foot = _comments(source.text.splitlines(), entries)

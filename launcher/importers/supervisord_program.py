@@ -157,7 +157,11 @@ def _command(program: Program, _key: str, option: Option) -> None:
 
 
 def _environment(program: Program, _key: str, option: Option) -> None:
-    if found := environment(expand(option.text, program.known)):
+    found = environment(expand(option.text, program.known))
+    for name in [name for name in found if not name or "=" in name or "\0" in name + found[name]]:
+        del found[name]
+        program.notes.lose(option.line, f"{program.where('environment')}: no process can be given a variable `{name}`")
+    if found:
         program.values["env"] = found
         program.known |= literal_values(found)
     if "%(here)" in option.text:

@@ -12,7 +12,7 @@ from posixpath import join
 from msgspec import Struct
 from msgspec.structs import replace
 
-import launcher
+from launcher.host import SERVE
 from launcher.orchestrator.protocols import HeldSocket, Launch, World
 from launcher.plan.model import Instance, Plan
 from launcher.plan.resolve import addresses, look_up
@@ -21,9 +21,6 @@ from launcher.profile.model import Health, Service
 
 #: Where sockets are held and services are looked for.
 HOST = "127.0.0.1"
-
-#: Run as a path: the interpreter of a service need not have launcher installed.
-SERVE = join(launcher.__path__[0], "host", "serve.py")
 
 
 class Prepared(Struct, frozen=True):

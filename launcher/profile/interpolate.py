@@ -54,7 +54,7 @@ def expand(text: str, *, variables: Mapping[str, str] | None, dotted: Callable[[
         return text
     if variables is None:
         return _IN_COMMAND.sub(lambda match: dotted(match[1]) if match[1] else match[0], text)
-    return _evaluate(_parse(text), variables, dotted)
+    return _evaluate(parse(text), variables, dotted)
 
 
 def references(text: str, *, command: bool = False) -> list[Reference]:
@@ -63,23 +63,28 @@ def references(text: str, *, command: bool = False) -> list[Reference]:
         return []
     if command:
         return [Reference(ReferenceKind.DOTTED, name) for name in _IN_COMMAND.findall(text) if name]
-    return list(_walk(_parse(text), required=True))
+    return list(_walk(parse(text), required=True))
 
 
-class _Variable(Struct, frozen=True):
+class Variable(Struct, frozen=True):
+    """`${NAME}`, with what stands in for it when it is empty, or what is said then."""
+
     name: str
-    default: tuple[_Part, ...] | None = None
+    default: tuple[Part, ...] | None = None
     message: str | None = None
 
 
-class _Dotted(Struct, frozen=True):
+class Dotted(Struct, frozen=True):
+    """`${services.api.url}`."""
+
     name: str
 
 
-_Part = str | _Variable | _Dotted
+Part = str | Variable | Dotted
 
 
-def _parse(text: str) -> tuple[_Part, ...]:
+def parse(text: str) -> tuple[Part, ...]:
+    """Take a text outside of commands apart; raises BadReference."""
     return _Reader(text).parts(_OUTSIDE)
 
 
@@ -92,9 +97,9 @@ class _Reader:
         self.text = text
         self.at = 0
 
-    def parts(self, marks: re.Pattern[str]) -> tuple[_Part, ...]:
+    def parts(self, marks: re.Pattern[str]) -> tuple[Part, ...]:
         """Read up to the end, or, inside a default or message, up to the brace that closes it."""
-        found: list[_Part] = []
+        found: list[Part] = []
         opened = self.at
         while mark := marks.search(self.text, self.at):
             if mark.start() > self.at:
@@ -108,22 +113,22 @@ class _Reader:
         found.append(self.text[self.at :])
         return tuple(found)
 
-    def reference(self, start: int) -> _Part:
+    def reference(self, start: int) -> Part:
         """Read the reference whose `${` was just read, up to and with its closing brace."""
         if dotted := _DOTTED.match(self.text, self.at):
             self.at = dotted.end() + 1
-            return _Dotted(dotted[0])
+            return Dotted(dotted[0])
         variable = _VARIABLE.match(self.text, self.at)
         if variable is None:
             raise self.malformed(start, "is no reference")
         name, operator = variable[1], variable[2]
         self.at = begin = variable.end()
         if operator == "}":
-            return _Variable(name)
+            return Variable(name)
         inner = self.parts(_INSIDE)
         if operator == ":-":
-            return _Variable(name, default=inner)
-        return _Variable(name, message=self.text[begin : self.at - 1])
+            return Variable(name, default=inner)
+        return Variable(name, message=self.text[begin : self.at - 1])
 
     def malformed(self, start: int, what: str) -> BadReference:
         shown = self.text[start : start + _SHOWN]
@@ -136,19 +141,19 @@ class _Reader:
         )
 
 
-def _evaluate(parts: tuple[_Part, ...], variables: Mapping[str, str], dotted: Callable[[str], str]) -> str:
+def _evaluate(parts: tuple[Part, ...], variables: Mapping[str, str], dotted: Callable[[str], str]) -> str:
     done: list[str] = []
     for part in parts:
         if isinstance(part, str):
             done.append(part)
-        elif isinstance(part, _Dotted):
+        elif isinstance(part, Dotted):
             done.append(dotted(part.name))
         else:
             done.append(_value(part, variables, dotted))
     return "".join(done)
 
 
-def _value(wanted: _Variable, variables: Mapping[str, str], dotted: Callable[[str], str]) -> str:
+def _value(wanted: Variable, variables: Mapping[str, str], dotted: Callable[[str], str]) -> str:
     value = variables.get(wanted.name)
     if value or (value is not None and wanted.default is None and wanted.message is None):
         return value
@@ -158,11 +163,11 @@ def _value(wanted: _Variable, variables: Mapping[str, str], dotted: Callable[[st
     raise VariableUnset(f"{found}: {wanted.message}" if wanted.message else found)
 
 
-def _walk(parts: tuple[_Part, ...], *, required: bool) -> Iterator[Reference]:
+def _walk(parts: tuple[Part, ...], *, required: bool) -> Iterator[Reference]:
     for part in parts:
-        if isinstance(part, _Dotted):
+        if isinstance(part, Dotted):
             # In an unused default too, a name of the plan must be one that exists: that can be told beforehand.
             yield Reference(ReferenceKind.DOTTED, part.name)
-        elif isinstance(part, _Variable):
+        elif isinstance(part, Variable):
             yield Reference(ReferenceKind.VARIABLE, part.name, required and part.default is None)
             yield from _walk(part.default or (), required=False)

@@ -199,7 +199,7 @@ def test_the_ports_of_a_procfile_are_honchos():
     found = imported(procfile, "a: x\nb: y\n", dotenv="PORT=7000\n", folder="sub")
     assert [one["port"] for one in found.services.values()] == [7000, 7100]
     assert found.settings == {"on_exit": "stop", "env_file": ["sub/.env"]}
-    assert found.defaults == {"directory": "sub", "restart": "no"}
+    assert found.defaults == {"directory": "sub", "restart": "no", "stop": {"grace": 5}}
 
 
 def test_every_broken_line_of_a_procfile_is_told():

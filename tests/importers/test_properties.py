@@ -181,6 +181,7 @@ def test_supervisord_keeps_what_its_own_reader_reads(project, programs):
         wanted = by_supervisor(text, environ)
     except ValueError:
         assume(False)
+    assume(not any("=" in name or not name for _, env in wanted.values() for name in env))
     profile = profile_of(project, imported(supervisord, text))
     assert set(profile.services) == set(wanted)
     for name, (words, env) in wanted.items():

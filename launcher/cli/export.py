@@ -1,0 +1,140 @@
+"""`launcher export`: a plan as the files of another tool, to standard output or, atomically, into a folder."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from launcher.cli.target import Target
+    from launcher.exporters.base import File, Options, Rendered
+    from launcher.plan.model import Plan
+
+
+def export(args: Namespace) -> int:
+    """Export, or check what was exported."""
+    from launcher.cli.export_procfile import export_procfile, is_for_honcho  # noqa: PLC0415
+    from launcher.exporters.registry import exporter  # noqa: PLC0415
+
+    if is_for_honcho(args):
+        return export_procfile(args)
+    from launcher.cli.target import target_of  # noqa: PLC0415
+
+    chosen = exporter(args.format)
+    _refuse_flags(args)
+    target = target_of(args, ())
+    options = _options(args, target)
+    rendered = chosen.render(_plan(target), options)
+    _warn(rendered, strict=args.strict)
+    command = _command(args, target)
+    if args.location is None:
+        _refuse_secrets(rendered)
+        return _print(rendered.files, command, check=args.check)
+    from launcher.cli.export_files import check, write  # noqa: PLC0415
+
+    location = Path(args.location)
+    if args.check:
+        return check(rendered.files, location, command)
+    return write(rendered.files, location, command, force=args.force)
+
+
+def _plan(target: Target) -> Plan:
+    """What is exported is what the profile selects, and no port is asked about here."""
+    from launcher.plan.build import build  # noqa: PLC0415
+
+    return build(target.loaded.profile, is_free=lambda _port: True)
+
+
+def _options(args: Namespace, target: Target) -> Options:
+    from launcher.exporters.base import Options  # noqa: PLC0415
+    from launcher.exporters.names import word_of  # noqa: PLC0415
+    from launcher.host import SERVE  # noqa: PLC0415
+    from launcher.world import SystemWorld  # noqa: PLC0415
+
+    profile = target.loaded.profile
+    world = SystemWorld(target.project.root, os.environ)
+    named = {service.python or profile.settings.python or "" for service in profile.services.values()}
+    return Options(
+        app=word_of(args.app or target.project.root.name),
+        pythons={name: world.python_for(name or None) for name in named},
+        serve=SERVE,
+        with_secrets=args.with_secrets,
+        plain=args.plain,
+        user=args.user or "",
+        log=args.log or "",
+        shell=args.shell or "/bin/sh",
+    )
+
+
+def _command(args: Namespace, target: Target) -> str:
+    """What exports the same again, without a word on where this is."""
+    words = ["launcher", "export", args.format]
+    if not target.loaded.profile.procfile:
+        words += ["--profile", target.profile]
+    for flag in ("procfile", "port", "concurrency", "app", "user", "log", "shell"):
+        if getattr(args, flag) is not None:
+            words += [f"--{flag}", getattr(args, flag)]
+    if args.with_secrets:
+        words.append("--with-secrets")
+    return shlex.join(words)
+
+
+#: Flags that some formats have a use for; those of the last kind belong to honcho's way with a Procfile.
+_FLAGS = {
+    "log": ("supervisord", "runit", "upstart"),
+    "shell": ("runit", "upstart"),
+    "template_dir": (),
+}
+
+
+def _refuse_flags(args: Namespace) -> None:
+    """A flag without effect is a mistake to hear of."""
+    from launcher.errors import Usage  # noqa: PLC0415
+
+    for name, formats in _FLAGS.items():
+        if getattr(args, name) is not None and args.format not in formats:
+            flag = f"--{name.replace('_', '-')}"
+            remedy = (
+                f"It is for {', '.join(formats)}." if formats else "It is for a Procfile exported as honcho does it."
+            )
+            raise Usage(f"{flag} has no effect on {args.format} here", remedy=remedy)
+
+
+def _warn(rendered: Rendered, *, strict: bool) -> None:
+    from launcher.errors import CATALOGUE, ProblemsFound  # noqa: PLC0415
+
+    cautions = rendered.cautions()
+    if strict and cautions:
+        raise ProblemsFound([CATALOGUE[caution.code](caution.sentence) for caution in cautions])
+    for caution in cautions:
+        print(caution, file=sys.stderr)
+
+
+def _refuse_secrets(rendered: Rendered) -> None:
+    from launcher.errors import SecretExported  # noqa: PLC0415
+
+    if any(file.private for file in rendered.files):
+        raise SecretExported(
+            "secret values are not printed to standard output",
+            remedy="Name a LOCATION: what holds secrets is written with mode 0600.",
+        )
+
+
+def _print(files: tuple[File, ...], command: str, *, check: bool) -> int:
+    from launcher.errors import Usage  # noqa: PLC0415
+    from launcher.exporters.stamp import stamped  # noqa: PLC0415
+
+    if check:
+        raise Usage(
+            "--check compares with files", remedy="Say where they are: launcher export FORMAT LOCATION --check."
+        )
+    for number, file in enumerate(files):
+        if len(files) > 1:
+            print(f"{chr(10) if number else ''}==> {file.name} <==")
+        print(stamped(file, command), end="")
+    return 0

@@ -1,0 +1,1 @@
+"""A plan as the files of another tool: pure functions, a file per target; only `registry` looks at the machine."""

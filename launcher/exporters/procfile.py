@@ -1,0 +1,83 @@
+"""A Procfile that a Heroku-style host can run: `web` listens on $PORT, tasks are the `release:`, a line per service.
+
+The line holds no path of this machine: the deployed tree has its own Python, with launcher in it where an `app` is
+served.
+"""
+
+from __future__ import annotations
+
+from launcher.errors import Caution, LauncherError, NameChanged, NotExportable, ProblemsFound
+from launcher.exporters.base import File, Options, Rendered
+from launcher.exporters.losses import Feature, lost
+from launcher.exporters.programs import Place, programs
+from launcher.exporters.shell import line
+from launcher.exporters.variables import Outside, Value
+from launcher.plan.model import Instance, Plan
+from launcher.plan.resolve import addresses
+
+TARGET = "a Procfile"
+#: The one that gets requests from outside, and the one that runs before the others.
+WEB, RELEASE = "web", "release"
+
+_KEPT = frozenset({Feature.ENV_FILE, Feature.STAYS_DOWN})
+#: What whoever runs Procfiles does anyway, and what its command line counts.
+_OF_A_PROCFILE = frozenset({Feature.ON_EXIT, Feature.GRACE, Feature.REPLICAS})
+
+
+class Procfile:
+    """The exporter `procfile`."""
+
+    def render(self, plan: Plan, options: Options) -> Rendered:
+        """One Procfile."""
+        found, notes = programs(plan, options, _place(plan))
+        lines: list[str] = []
+        problems: list[LauncherError] = []
+        release: list[str] = []
+        for name in [name for layer in plan.layers for name in layer] if not plan.procfile else plan.services:
+            program = next(one for one in found if one.service is plan.services[name])
+            try:
+                text = line(program.start())
+            except NotExportable as error:
+                problems.append(NotExportable(f"services.{name}: {error.sentence}", remedy=error.remedy))
+                continue
+            if program.service.is_task:
+                release.append(text)
+            else:
+                lines.append(f"{_type(name, plan, notes)}: {text}")
+        if problems:
+            raise ProblemsFound(problems)
+        if release:
+            lines.insert(
+                0, f"{RELEASE}: {release[0] if len(release) == 1 else ' && '.join(f'( {one} )' for one in release)}"
+            )
+        secret = any(program.environment.holds_secrets for program in found)
+        content = "".join(f"{one}\n" for one in lines)
+        return Rendered(
+            files=(File(name="Procfile", content=content, private=secret),),
+            losses=lost(plan, TARGET, kept=_KEPT | _OF_A_PROCFILE if plan.procfile else _KEPT),
+            notes=tuple(notes),
+        )
+
+
+def _type(name: str, plan: Plan, notes: list[Caution]) -> str:
+    if name != RELEASE or plan.procfile or not any(service.is_task for service in plan.services.values()):
+        return name
+    notes.append(Caution(NameChanged.code, f'service {name} is called "{name}-service": "{RELEASE}" holds the tasks'))
+    return f"{name}-service"
+
+
+def _place(plan: Plan) -> Place:
+    def port(one: Instance) -> Value | None:
+        if one.port is None:
+            return None
+        # Of a Procfile, whoever runs it counts the ports.
+        return (Outside("PORT"),) if one.service == WEB or plan.procfile else (str(one.port),)
+
+    return Place(
+        target="the host",
+        host=lambda _service: ("python", "-u", "-m", "launcher.host.serve"),
+        root="",
+        table=addresses(plan),
+        port=port,
+        bind=lambda one: "0.0.0.0:" if one.service == WEB else "127.0.0.1:",
+    )
