@@ -22,10 +22,11 @@ class Cursor:
         self.wake = self._news.set
         self._leave = journal.follow(self.wake)
 
-    def wait(self, seconds: float | None) -> None:
-        """Sleep until there is news, or somebody calls `wake`, or the time is over."""
-        self._news.wait(seconds)
+    def wait(self, seconds: float | None) -> bool:
+        """Sleep until there is news, or somebody calls `wake`; False: the time was over before."""
+        woken = self._news.wait(seconds)
         self._news.clear()  # here, not in `take`: a call of `wake` while there is much to take must not be forgotten
+        return woken
 
     def take(self) -> tuple[list[Entry], int]:
         """What is new, and how many entries before that were written over unread."""

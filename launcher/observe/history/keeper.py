@@ -95,6 +95,8 @@ class Keeper:
         self._take()
         self._retry_at = 0.0
         self._keep(ended=True)
+        if self._pending:
+            self._note(f"history: {len(self._pending)} changes are lost: its store did not take them until the end")
         self._cursor.leave()
         if self._store is not None:
             self._store.close()
