@@ -76,6 +76,7 @@ def test_a_start_up_without_end_is_not_waited_for(journal, running, said, monkey
     made.join(20)
 
 
+@pytest.mark.slow
 def test_a_journal_that_fills_up_is_not_waited_for(follower, journal, running):
     """It keeps only so much."""
     for _ in range(followers.ROOM):
