@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import compileall
 import os
 import subprocess
 import tempfile
@@ -53,8 +52,6 @@ def until_line(argv: list[str], wanted: bytes) -> float:
 
 def main(*, quick: bool) -> None:
     """Measure and print."""
-    # An installed package is byte-compiled; a working copy need not be.
-    compileall.compile_dir(HERE.parent / "launcher", quiet=1)
     launcher, honcho = [*launcher_command(), "start"], [beside_python("honcho"), "start"]
     lines = {"first line": b"| ", "first line of a process": b"| up"}
     runs = {

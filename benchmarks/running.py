@@ -34,14 +34,24 @@ class Running:
         self.output = folder / "output"
         self._mark = f"{MARK}={uuid.uuid4().hex}"
         self._stamps = folder / "stamps"
-        argv = contender.prepare(folder, services, [*service_command(), str(self._stamps)])
+        self._folder = folder
+        self._argv = contender.prepare(folder, services, [*service_command(), str(self._stamps)])
+        self._start()
+
+    def again(self) -> None:
+        """End it, and start it once more in the same folder."""
+        self.close()
+        self._stamps.unlink(missing_ok=True)
+        self._start()
+
+    def _start(self) -> None:
         environ = {key: value for key, value in os.environ.items() if not key.startswith("LAUNCHER_")}
         name, _, value = self._mark.partition("=")
         with self.output.open("wb") as output:
             self.began = time.monotonic_ns()
             self.process = subprocess.Popen(
-                argv,
-                cwd=folder,
+                self._argv,
+                cwd=self._folder,
                 env={**environ, name: value, "PYTHONPATH": str(HERE.parent)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,

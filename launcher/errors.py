@@ -629,6 +629,14 @@ class HistoryUnreadable(ControlError):
     general_remedy = "See that the Redis of [launcher.history] answers; a damaged history.db is replaced at a start."
 
 
+class OutputUnwritable(ControlError):
+    code = 9031
+    status = 1
+    title = "file cannot be written"
+    cause = "The file that the answer was to be written to cannot be made (no such folder, permissions, disk full)."
+    general_remedy = "Name another file, or - for standard output."
+
+
 class Usage(ControlError):
     code = 9006
     status = 2

@@ -19,10 +19,12 @@ from launcher.engines.guard import Guard
 from launcher.engines.local import LocalEngine
 from launcher.engines.reader import Reader
 from launcher.observe.console import Console
+from launcher.observe.counters import Counters
 from launcher.observe.followers import Followers
 from launcher.observe.hub import Hub
 from launcher.observe.journal import Journal
 from launcher.observe.logfile import LogFiles
+from launcher.observe.recorder import Recorder
 from launcher.observe.tail import Tail
 from launcher.observe.writer import Writer
 from launcher.orchestrator.events import Event, Outcome, StartAsked
@@ -91,12 +93,22 @@ class Runtime:
         hub.follow(self.console.print)
         hub.follow(self._logs)
         hub.follow(self.tail)
+        self.counters = Counters()
+        hub.follow(self.counters.printed)
+        self.timeline = Recorder(plan, now=clock.now)
         engine = LocalEngine(reader=self._reader, guard=guard)
 
         def make_scheduler() -> Prober:
             from launcher.probes.scheduler import Scheduler  # noqa: PLC0415  (4 ms, where something is checked)
 
-            return Scheduler(post=inbox.put, clock=clock, children=engine.children, taps=hub, folder=folder)
+            return Scheduler(
+                post=inbox.put,
+                clock=clock,
+                children=engine.children,
+                taps=hub,
+                folder=folder,
+                timed=self.counters.checked,
+            )
 
         world = SystemWorld(Path(plan.root), environ, procfile=plan.procfile)
         self._prober = LazyProber(make_scheduler)
@@ -114,7 +126,13 @@ class Runtime:
         )
         self._engine = engine
         self._guard = guard
-        self._control = Standby(folder, post=inbox.put, follow=hub.follow, when_readable=self._reader.when_readable)
+        self._control = Standby(
+            folder,
+            post=inbox.put,
+            follow=hub.follow,
+            when_readable=self._reader.when_readable,
+            timeline=self.timeline.timeline,
+        )
         self.journal = Journal(wall=clock.wall)
         self._followers = Followers(
             self.journal,
@@ -127,6 +145,8 @@ class Runtime:
         )
         self.loop.subscribe(self.console)
         self.loop.subscribe(self.journal)
+        self.loop.subscribe(self.counters)
+        self.loop.subscribe(self.timeline)
         self.loop.subscribe(self._control)
         self._hub = hub
 

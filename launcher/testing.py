@@ -83,7 +83,7 @@ class FakeProber:
     def __init__(self) -> None:
         self.watched: dict[str, int] = {}
 
-    def prepare(self, run: Run, health: Health, *, user: str = "") -> Mapping[str, str]:
+    def prepare(self, run: Run, health: Health, *, user: str = "", hosted: bool = False) -> Mapping[str, str]:  # noqa: ARG002  (the protocol's)
         of = f"/{user}" if user else ""
         return {"NOTIFY_SOCKET": f"/fake{of}/{run.instance}.{run.generation}"} if health.notify else {}
 

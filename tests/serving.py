@@ -123,14 +123,27 @@ class Server(Child):
         return f"http://127.0.0.1:{self.port}"
 
     def notice(self) -> str:
-        """The next datagram to NOTIFY_SOCKET; nothing if the process ended before it sent one."""
-        readable = select.select([self._notices, self.alive], [], [], TIMEOUT)[0]
-        assert readable, f"neither ready nor ended: {self.output()}"
-        return self._notices.recv(4096).decode() if self._notices in readable else ""
+        """The next datagram to NOTIFY_SOCKET; nothing if the process ended before it sent one.
+
+        The one that tells how long the import took is kept apart, in `imported`.
+        """
+        while True:
+            readable = select.select([self._notices, self.alive], [], [], TIMEOUT)[0]
+            assert readable, f"neither ready nor ended: {self.output()}"
+            if self._notices not in readable:
+                return ""
+            notice = self._notices.recv(4096).decode()
+            if not notice.startswith("X_LAUNCHER_IMPORT_SECONDS="):
+                return notice
+            self.imported = float(notice.partition("=")[2])
 
     def has_notice(self) -> bool:
-        """Whether a datagram has come."""
-        return bool(select.select([self._notices], [], [], 0)[0])
+        """Whether a datagram has come that is not about the import."""
+        while select.select([self._notices], [], [], 0)[0]:
+            if not self._notices.recv(4096, socket.MSG_PEEK).startswith(b"X_"):
+                return True
+            self._notices.recv(4096)
+        return False
 
     def ask(self, path: str, *, form: dict[str, str] | None = None, body: str = "", method: str = "GET") -> Answer:
         """One request on a connection of its own."""

@@ -20,7 +20,11 @@ from launcher.profile.names import did_you_mean
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from launcher.observe.why import Evidence
     from launcher.orchestrator.snapshot import InstanceView, Snapshot
+
+#: How many lines of its log close what is said of a service that is not well.
+LAST_LINES = 10
 
 
 def stop(args: Namespace) -> int:
@@ -65,11 +69,13 @@ def status(args: Namespace) -> int:
 
 def why(args: Namespace) -> int:
     """Explain the state of a service."""
-    from launcher.observe.why import chain  # noqa: PLC0415
+    from launcher.observe.why import chain, suspects  # noqa: PLC0415
 
-    snapshot = _snapshot(folder_of(args))
+    folder = folder_of(args)
+    snapshot = _snapshot(folder)
     _views(snapshot, args.service)
-    print("\n".join(chain(snapshot, args.service)))
+    evidence = _evidence(folder, suspects(snapshot, args.service), launcher=snapshot.pid)
+    print("\n".join(chain(snapshot, args.service, evidence)))
     return 0
 
 
@@ -137,8 +143,31 @@ def _command(args: Namespace, request: wire.AnyRequest, *, quiet: bool = False) 
     return 0
 
 
+def _evidence(folder: Path, suspects: list[InstanceView], *, launcher: int) -> Evidence:
+    """What the disk and the machine know of instances that are not well.
+
+    That a service listens on its own port, or the launcher on its behalf, explains nothing.
+    """
+    from launcher.engines.sockets import holders_of  # noqa: PLC0415
+    from launcher.observe.logfile import log_path  # noqa: PLC0415
+    from launcher.observe.logread import last_lines, parse_line  # noqa: PLC0415
+    from launcher.observe.why import Evidence  # noqa: PLC0415
+    from launcher.profile.secrets import mask_urls  # noqa: PLC0415
+
+    lines: dict[str, list[str]] = {}
+    for view in suspects:
+        raw = last_lines(log_path(folder / "logs", view.name), LAST_LINES)
+        lines[view.name] = [parse_line(view.label, line).text for line in raw]
+    found = holders_of({view.port for view in suspects if view.port is not None})
+    expected = {launcher, *(view.pid for view in suspects)}
+    holders = {
+        port: mask_urls(f"pid {pid} ({command})") for port, (pid, command) in found.items() if pid not in expected
+    }
+    return Evidence(lines=lines, holders=holders)
+
+
 def folder_of(args: Namespace, *, running: bool = True) -> Path:
-    """The run folder of the launcher meant; with `running` False, the last one's will do."""
+    """Tell the run folder of the launcher meant; with `running` False, the last one's will do."""
     if args.run_dir:
         folder = Path(args.run_dir).absolute()
         if running and holder(folder) is None:

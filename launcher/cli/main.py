@@ -82,6 +82,14 @@ def _run(words: list[str]) -> int:  # noqa: PLR0911  (a row for each module of c
             from launcher.cli import export  # noqa: PLC0415
 
             return export.export(args)
+        case "timeline":
+            from launcher.cli.timeline import timeline  # noqa: PLC0415
+
+            return timeline(args)
+        case "doctor":
+            from launcher.cli.doctor import doctor  # noqa: PLC0415
+
+            return doctor(args)
         case "history" | "plan" | "graph" | "explain" | "version":
             from launcher.cli import inspect  # noqa: PLC0415
 

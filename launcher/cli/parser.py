@@ -79,16 +79,32 @@ TEXTS = {
     ),
     "why": (
         "explain the state of a service",
-        "Walks the chain of causes: its state and reason, what it waits for, the last check, down to the cause.",
+        (
+            "Walks the chain of causes: its state and reason, what it waits for, down to the exit code, the last "
+            "check's answer, the last lines that it printed, and who holds its port."
+        ),
         "launcher why worker",
     ),
     "history": (
         "show what happened to services, and how well they did",
-        (
-            "Every change of state, every time a service was down, with its cause and length, and of each service the "
-            "uptime, restarts and mean time to recovery. Tells what was kept when nothing runs, too."
-        ),
+        "Changes of state, the times a service was down and why, uptime and mean time to recovery; also of what is over.",
         "launcher history\nlauncher history catalog --since 1h\nlauncher history --json",
+    ),
+    "timeline": (
+        "show how the last start-up went, and what would make it shorter",
+        (
+            "A waterfall: who waited for whom, how long each took to start, and which of them decided how long all "
+            "took (the critical path, marked *). docs/timeline.md explains it."
+        ),
+        "launcher timeline\nlauncher timeline --svg start.svg\nlauncher timeline --trace start.json",
+    ),
+    "doctor": (
+        "check the machine, the project, and what earlier runs have left behind",
+        (
+            "Python and its versions, ports, stale sockets, orphans, limits, the clock, disk space, secrets written "
+            "in profiles: each finding with its remedy. Nothing is changed. Exit status 1 if something is bad."
+        ),
+        "launcher doctor\nlauncher doctor --profile full --json",
     ),
     "plan": ("show what a start would do", "Nothing is started.", "launcher plan\nlauncher plan full --json"),
     "graph": (
@@ -345,6 +361,17 @@ def _version(_: argparse.ArgumentParser) -> None:
     """It has no flags of its own."""
 
 
+def _timeline(parser: argparse.ArgumentParser) -> None:
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="every time and gate as JSON")
+    shape.add_argument("--svg", metavar="FILE", help="write a picture (- for standard output)")
+    shape.add_argument("--trace", metavar="FILE", help="write a trace for ui.perfetto.dev or chrome://tracing")
+
+
+def _doctor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="the findings as JSON")
+
+
 #: What each command takes besides the flags that all have.
 OWN_FLAGS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "start": _start,
@@ -357,6 +384,8 @@ OWN_FLAGS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "wait": _wait,
     "why": _why,
     "history": _history,
+    "timeline": _timeline,
+    "doctor": _doctor,
     "plan": _plan,
     "graph": _graph,
     "config": _config,

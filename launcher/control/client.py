@@ -35,7 +35,7 @@ class Client:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(PATIENCE)
             self._connect(connection)
-            patient = not isinstance(request, wire.Ping | wire.Status)
+            patient = not isinstance(request, wire.Ping | wire.Status | wire.LastStart)
             try:
                 connection.sendall(wire.encode(request))
                 if patient:

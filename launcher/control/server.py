@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from launcher.control.connection import Batch
+    from launcher.observe.timeline import Timeline
     from launcher.orchestrator.events import Outcome, Post, Reply
 
     #: Subscribes a consumer of output and returns what ends the subscription.
@@ -43,8 +44,17 @@ _SETTLED: Final = frozenset({State.READY, State.COMPLETED})
 class Server:
     """Serves who connects to `listener`, the socket in `folder`; an Observer too, to tell clients of progress."""
 
-    def __init__(self, folder: Path, listener: socket.socket, *, post: Post, follow: Follow) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        listener: socket.socket,
+        *,
+        post: Post,
+        follow: Follow,
+        timeline: Callable[[], Timeline] | None = None,
+    ) -> None:
         self._folder = folder
+        self._timeline = timeline
         self._post = post
         self._follow = follow
         self._selector = selectors.DefaultSelector()
@@ -179,6 +189,9 @@ class Server:
                 self._answer(connection, ticket, wire.Pong(pid=os.getpid(), version=__version__))
             case wire.Status():
                 self._look(lambda snapshot: self._answer(connection, ticket, wire.Now(snapshot=snapshot)))
+            case wire.LastStart():
+                assert self._timeline is not None
+                self._answer(connection, ticket, wire.Timed(timeline=self._timeline()))
             case wire.Start():
                 if request.follow:
                     self._subscribe(connection, ())

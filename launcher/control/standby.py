@@ -16,6 +16,7 @@ from launcher.control.listening import listen, vanish
 
 if TYPE_CHECKING:
     from launcher.control.server import Follow, Server
+    from launcher.observe.timeline import Timeline
     from launcher.orchestrator.events import Post
     from launcher.orchestrator.snapshot import Changed, Noted
 
@@ -29,7 +30,16 @@ PATIENCE = 2.0
 class Standby:
     """Listens in one run folder; an Observer that hands news on to the server, once there is one."""
 
-    def __init__(self, folder: Path, *, post: Post, follow: Follow, when_readable: WhenReadable) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        post: Post,
+        follow: Follow,
+        when_readable: WhenReadable,
+        timeline: Callable[[], Timeline] | None = None,
+    ) -> None:
+        self._timeline = timeline
         self._folder = folder
         self._post = post
         self._follow = follow
@@ -63,6 +73,6 @@ class Standby:
     def _serve(self, listener: socket.socket) -> None:
         from launcher.control.server import Server  # noqa: PLC0415  (that is the point of this module)
 
-        self._server = Server(self._folder, listener, post=self._post, follow=self._follow)
+        self._server = Server(self._folder, listener, post=self._post, follow=self._follow, timeline=self._timeline)
         self._built.set()
         self._server.serve()

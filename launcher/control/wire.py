@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 from msgspec import DecodeError, Meta, Struct, json
 
 from launcher.errors import CATALOGUE, BadRequest, LauncherError, ProblemsFound
+from launcher.observe.timeline import Timeline
 from launcher.orchestrator.snapshot import Changed, Noted, Snapshot
 
 if TYPE_CHECKING:
@@ -39,6 +40,12 @@ class Now(Answer, frozen=True, kw_only=True, tag="now"):
     """Everything as it is now."""
 
     snapshot: Snapshot
+
+
+class Timed(Answer, frozen=True, kw_only=True, tag="timed"):
+    """The last start-up."""
+
+    timeline: Timeline
 
 
 class Moved(Answer, frozen=True, kw_only=True, tag="moved"):
@@ -90,7 +97,7 @@ class Ended(Answer, frozen=True, kw_only=True, tag="ended"):
     """The output followed has ended, because the launcher ends."""
 
 
-AnyAnswer = Pong | Now | Moved | Told | Output | Missed | Done | Ended
+AnyAnswer = Pong | Now | Timed | Moved | Told | Output | Missed | Done | Ended
 
 
 # Requests ------------------------------------------------------------------------------------------------------
@@ -113,6 +120,12 @@ class Status(Request, frozen=True, kw_only=True, tag="status"):
     """Ask how everything is."""
 
     ends_with: ClassVar[type[Answer]] = Now
+
+
+class LastStart(Request, frozen=True, kw_only=True, tag="timeline"):
+    """Ask how the last start-up went."""
+
+    ends_with: ClassVar[type[Answer]] = Timed
 
 
 class Start(Request, frozen=True, kw_only=True, tag="start"):
@@ -164,7 +177,7 @@ class Logs(Request, frozen=True, kw_only=True, tag="logs"):
     services: tuple[str, ...] = ()
 
 
-AnyRequest = Ping | Status | Start | Stop | Restart | Shutdown | Wait | Logs
+AnyRequest = Ping | Status | LastStart | Start | Stop | Restart | Shutdown | Wait | Logs
 
 _encoder = json.Encoder()
 _requests: json.Decoder[AnyRequest] = json.Decoder(AnyRequest)

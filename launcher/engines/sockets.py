@@ -12,6 +12,8 @@ Knows sockets and instances' names; nothing of processes. Used by the loop's thr
 from __future__ import annotations
 
 import socket
+from collections.abc import Collection
+from contextlib import suppress
 
 from launcher.errors import EngineCannot, SocketUnavailable
 from launcher.orchestrator.protocols import HeldSocket
@@ -89,13 +91,23 @@ def _reason(wanted: HeldSocket, error: OSError) -> str:
 
 def holder_of(port: int) -> str:
     """Who listens on a port: `pid 812 (python manage.py)`; empty where the system doesn't tell us."""
+    found = holders_of({port}).get(port)
+    return f"pid {found[0]} ({found[1]})" if found else ""
+
+
+def holders_of(ports: Collection[int]) -> dict[int, tuple[int, str]]:
+    """Who listens on each of these ports, as far as the system tells us: the pid and the command, in one look."""
     import psutil  # noqa: PLC0415  (heavy, and needed only to put a name to a conflict)
 
+    found: dict[int, tuple[int, str]] = {}
     try:
-        for connection in psutil.net_connections(kind="tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.pid and connection.laddr[1:2] == (port,):
-                command = " ".join(psutil.Process(connection.pid).cmdline())
-                return f"pid {connection.pid} ({command[:_SHOWN]})"
+        connections = psutil.net_connections(kind="tcp") if ports else []
     except (psutil.Error, OSError):
-        return ""
-    return ""
+        return found
+    for connection in connections:
+        address = connection.laddr
+        if connection.status == psutil.CONN_LISTEN and connection.pid and address and address.port in ports:
+            with suppress(psutil.Error, OSError):
+                command = " ".join(psutil.Process(connection.pid).cmdline())
+                found.setdefault(address.port, (connection.pid, command[:_SHOWN]))
+    return found

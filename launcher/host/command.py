@@ -10,9 +10,12 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import time
 from argparse import ArgumentParser, Namespace
+from contextlib import suppress
 from pathlib import Path
 
+from .notify import notify
 from .target import CannotServe, load_app, parse_target
 
 FIRST_DESCRIPTOR = 3
@@ -37,12 +40,20 @@ def main() -> int:
         sockets = [bind(arguments.bind)] if arguments.bind else take_sockets()
         server = make_server(drain=arguments.drain)
         sys.path[:0] = [os.path.abspath(folder) for folder in (arguments.directory, *arguments.pythonpath)]  # noqa: PTH100  (resolve() would follow links: an app's folder is what its profile says)
+        began = time.monotonic()
         app, is_wsgi = load_app(parse_target(arguments.app))
+        tell_import(time.monotonic() - began)
         server.serve_app(app, sockets, lifespan=not is_wsgi)
     except CannotServe as error:
         sys.stderr.write(f'{error.traceback()}cannot serve "{arguments.app}": {error}\n')
         return EXIT_CANNOT_SERVE
     return 0
+
+
+def tell_import(seconds: float) -> None:
+    """Tell the launcher how long the app took to import, for its timeline. Nobody needs to hear it."""
+    with suppress(OSError):
+        notify(f"X_LAUNCHER_IMPORT_SECONDS={seconds:.6f}")
 
 
 def parse_arguments() -> Namespace:

@@ -80,6 +80,14 @@ class Probed(Struct, frozen=True):
     verdict: Verdict
 
 
+class Imported(Struct, frozen=True):
+    """The host of an app tells how long its import took, in seconds; it is not ready by that."""
+
+    instance: str
+    generation: int
+    seconds: float
+
+
 class TimerKind(StrEnum):
     """What the loop itself waits for; every engine has the same timers."""
 
@@ -170,6 +178,7 @@ Event = (
     | Exited
     | Lingered
     | Probed
+    | Imported
     | Elapsed
     | Signalled
     | StartAsked

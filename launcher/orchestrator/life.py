@@ -33,6 +33,7 @@ class Life:
         "failures",
         "generation",
         "health",
+        "imported",
         "instance",
         "launched",
         "phase",
@@ -72,6 +73,7 @@ class Life:
         self.restarts = 0
         self.check: Check | None = None
         self.health: Health | None = None
+        self.imported: float | None = None
         self.failures = 0
         self.waits_for: tuple[str, ...] = ()
 

@@ -137,10 +137,11 @@ class Watch(Struct, frozen=True, kw_only=True):
 class Prober(Protocol):
     """Checks instances and posts `Probed` for each verdict."""
 
-    def prepare(self, run: Run, health: Health, *, user: str = "") -> Mapping[str, str]:
+    def prepare(self, run: Run, health: Health, *, user: str = "", hosted: bool = False) -> Mapping[str, str]:
         """Called before the launch is built: the environment the probe needs the service to have (NOTIFY_SOCKET).
 
-        `user` is who the run will run as, where that is said.
+        `user` is who the run will run as, where that is said; `hosted`: our own host serves it, and may have something
+        to tell whatever the check is (`Imported`).
         """
         ...
 

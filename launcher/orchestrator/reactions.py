@@ -13,6 +13,7 @@ from launcher.orchestrator.effects import Do
 from launcher.orchestrator.events import (
     Elapsed,
     Exited,
+    Imported,
     Lingered,
     Probed,
     Spawned,
@@ -38,7 +39,10 @@ def describe_exit(code: int) -> str:
     return f"killed by {SIGNALS.get(-code, f'signal {-code}')}"
 
 
-def react(stage: Stage, life: Life, event: Spawned | SpawnRefused | Exited | Lingered | Probed | Elapsed) -> None:
+Fact = Spawned | SpawnRefused | Exited | Lingered | Probed | Imported | Elapsed
+
+
+def react(stage: Stage, life: Life, event: Fact) -> None:
     """Let an instance react to what happened to its latest start."""
     match event:
         case Spawned():
@@ -51,6 +55,8 @@ def react(stage: Stage, life: Life, event: Spawned | SpawnRefused | Exited | Lin
             lingered(stage, life, event.code, event.count)
         case Probed():
             probed(stage, life, event.verdict)
+        case Imported():
+            life.imported = event.seconds
         case Elapsed():
             elapsed(stage, life, event.timer)
 
@@ -136,7 +142,7 @@ def elapsed(stage: Stage, life: Life, kind: TimerKind) -> None:
             stage.fire(life, Trigger.BACKOFF_OVER, life.reason)
         case TimerKind.COOLDOWN:
             life.tally = restart.tried(life.tally)
-            stage.fire(life, Trigger.COOLDOWN_OVER, Reason(text="trial start after the cooldown"))
+            stage.fire(life, Trigger.COOLDOWN_OVER, Reason(text=restart.TRIAL))
         case TimerKind.STABLE:
             life.tally = restart.steadied(life.tally)
         case TimerKind.OUTLIVE:

@@ -18,6 +18,9 @@ from launcher.profile.model import Policy, Restart
 #: A wait is lengthened by up to this share of itself, so that what failed together does not return together.
 JITTER = 0.1
 
+#: Why an instance starts whose circuit is half open.
+TRIAL = "trial start after the cooldown"
+
 
 class Circuit(StrEnum):
     """Closed: restarts are allowed. Open: none. Half open: one trial start is under way."""

@@ -98,8 +98,10 @@ class Changed(Struct, frozen=True, kw_only=True):
     at: float
     pid: int | None = None
     exit_code: int | None = None
-    #: On the monotonic clock, which no correction of the wall clock moves: lengths of time are taken from it.
-    now: float = 0.0
+    #: When, on the monotonic clock: lengths of time are told by this one, for the other may jump.
+    at_monotonic: float = 0.0
+    #: How long the import of its app took in seconds, where its host has told.
+    imported: float | None = None
 
 
 class Noted(Struct, frozen=True, kw_only=True):

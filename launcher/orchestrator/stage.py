@@ -94,7 +94,8 @@ class Stage:
                 at=self.clock.wall(),
                 pid=life.pid,
                 exit_code=life.exit_code,
-                now=self.clock.now(),
+                at_monotonic=self.clock.now(),
+                imported=life.imported,
             )
         )
 
@@ -177,7 +178,7 @@ class Stage:
 
     def _launch(self, life: Life, engine: Engine) -> None:
         life.generation += 1
-        life.exit_code = life.health = None
+        life.exit_code = life.health = life.imported = None
         life.failures = 0
         life.launched, life.started_wall = self.clock.now(), self.clock.wall()
         life.check = health_of(life.service)
@@ -189,7 +190,7 @@ class Stage:
             env: Mapping[str, str] = {}
             if life.check:
                 user = user_of(self.plan, life.name, life.generation, world=self._world)
-                env = self.prober.prepare(run, life.check, user=user)
+                env = self.prober.prepare(run, life.check, user=user, hosted=life.service.app is not None)
             prepared = build_launch(self.plan, life.name, life.generation, world=self._world, probe_env=env)
         except LauncherError as error:
             self._post(SpawnRefused(life.name, life.generation, error))

@@ -18,8 +18,8 @@ class LazyProber:
         self._make = make
         self._made: Prober | None = None
 
-    def prepare(self, run: Run, health: Health, *, user: str = "") -> Mapping[str, str]:
-        return self._prober.prepare(run, health, user=user)
+    def prepare(self, run: Run, health: Health, *, user: str = "", hosted: bool = False) -> Mapping[str, str]:
+        return self._prober.prepare(run, health, user=user, hosted=hosted)
 
     def watch(self, watch: Watch) -> None:
         self._prober.watch(watch)

@@ -6,6 +6,7 @@ What else the protocol knows (STOPPING, RELOADING, EXTEND_TIMEOUT_USEC, WATCHDOG
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import struct
@@ -14,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from launcher.errors import NotifySocketUnavailable
-from launcher.orchestrator.events import Post, Probed, Verdict
+from launcher.orchestrator.events import Imported, Post, Probed, Verdict
 from launcher.orchestrator.protocols import Run
 from launcher.probes.base import printable
 from launcher.probes.reactor import READ, Reactor
@@ -23,6 +24,9 @@ _IS_LINUX = sys.platform == "linux"
 
 #: A path in `sockaddr_un` and its final NUL take 108 bytes on Linux, 104 on macOS and the BSDs.
 LONGEST_PATH = 107 if _IS_LINUX else 103
+
+#: What our host says of its app; sd_notify(3) keeps names that begin with X_ for such.
+IMPORTED = b"X_LAUNCHER_IMPORT_SECONDS="
 
 #: sd_notify's own limit is the page.
 _DATAGRAM = 4096
@@ -42,6 +46,16 @@ def parse_datagram(data: bytes) -> tuple[bool, str | None]:
     return ready, status
 
 
+def imported_of(data: bytes) -> float | None:
+    """How many seconds the import of an app took, where a datagram of our host says so."""
+    for line in data.split(b"\n"):
+        if line.startswith(IMPORTED):
+            with suppress(ValueError):
+                seconds = float(line[len(IMPORTED) :])
+                return seconds if 0 <= seconds < math.inf else None
+    return None
+
+
 class Mailbox:
     """The socket of one run: bound when made, 0600 in a folder of 0700, removed by `close`.
 
@@ -49,7 +63,17 @@ class Mailbox:
     anybody may pass through and nobody but us may list or change.
     """
 
-    __slots__ = ("_owner", "_private_folder", "is_read", "is_ready", "path", "sock", "status")
+    __slots__ = (
+        "_owner",
+        "_private_folder",
+        "has_imported",
+        "is_aside",
+        "is_read",
+        "is_ready",
+        "path",
+        "sock",
+        "status",
+    )
 
     def __init__(self, folder: Path, run: Run, *, user: str = "") -> None:
         name = f"notify-{run.instance}-{run.generation}"
@@ -68,6 +92,10 @@ class Mailbox:
         #: Whether the reactor reads it.
         self.is_read = False
         self.is_ready = False
+        #: Whether something else is the check: its READY=1 then says nothing.
+        self.is_aside = False
+        #: Whether its host has told of the import: it does so once, and others may send what they like.
+        self.has_imported = False
         self.status = ""
         try:
             self.sock.setblocking(False)
@@ -146,6 +174,22 @@ class NotifyProbes:
         self._mailboxes[run] = mailbox
         return {"NOTIFY_SOCKET": mailbox.path}
 
+    def prepare_aside(self, run: Run, *, user: str = "") -> dict[str, str]:
+        """Bind the socket of a run that is checked otherwise, for what its host has to tell; it can do without."""
+        try:
+            env = self.prepare(run, user=user)
+        except NotifySocketUnavailable:
+            return {}
+        self._mailboxes[run].is_aside = True
+        return env
+
+    def watch_aside(self, run: Run) -> None:
+        """Read what the host of a run has to tell, if it was prepared for that."""
+        mailbox = self._mailboxes.get(run)
+        if mailbox is not None:
+            self._reactor.start()
+            self._reactor.call(lambda: self._listen(run, mailbox))
+
     def watch(self, run: Run) -> None:
         """Read what was and will be sent; of a run that was not prepared nothing can come."""
         mailbox = self._mailboxes.get(run)
@@ -183,7 +227,11 @@ class NotifyProbes:
     def _read(self, run: Run, mailbox: Mailbox) -> None:
         # Read on after READY=1 too: a full socket would block the service in its next STATUS or WATCHDOG.
         while (data := mailbox.receive()) is not None:
-            if mailbox.is_ready:
+            seconds = None if mailbox.has_imported else imported_of(data)
+            if seconds is not None:
+                mailbox.has_imported = True
+                self._post(Imported(run.instance, run.generation, seconds))
+            if mailbox.is_ready or mailbox.is_aside:
                 continue
             mailbox.is_ready, status = parse_datagram(data)
             if status is not None:

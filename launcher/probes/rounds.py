@@ -6,11 +6,16 @@ failure means.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from launcher.orchestrator.events import Post, Probed, Verdict
 from launcher.orchestrator.protocols import Watch
 from launcher.probes.base import Check, Finding, Probe
 from launcher.probes.pace import is_news, next_delay
 from launcher.probes.reactor import Reactor, Timer
+
+#: Hears, in the probing thread, of every check of an instance, those too that are no news; must return at once.
+Timed = Callable[[str, Verdict], None]
 
 
 class Rounds:
@@ -26,16 +31,20 @@ class Rounds:
         "_reactor",
         "_ready",
         "_since",
+        "_timed",
         "_told",
         "_told_at",
         "_watch",
     )
 
-    def __init__(self, watch: Watch, probe: Probe, *, since: float, reactor: Reactor, post: Post) -> None:
+    def __init__(
+        self, watch: Watch, probe: Probe, *, since: float, reactor: Reactor, post: Post, timed: Timed | None = None
+    ) -> None:
         self._watch = watch
         self._probe = probe
         self._reactor = reactor
         self._post = post
+        self._timed = timed
         self._since = since
         self._ready = False
         self._told: Verdict | None = None
@@ -67,6 +76,8 @@ class Rounds:
         self._check = None
         now = self._reactor.now()
         verdict = Verdict(ok=finding.ok, answer=finding.answer, took=now - self._began)
+        if self._timed is not None:
+            self._timed(self._watch.run.instance, verdict)
         if is_news(verdict, ready=self._ready, told=self._told, silence=now - self._told_at):
             self._told = verdict
             self._told_at = now

@@ -20,7 +20,7 @@ from launcher.probes.log import LogProbes
 from launcher.probes.names import Names
 from launcher.probes.notify import NotifyProbes
 from launcher.probes.reactor import Reactor
-from launcher.probes.rounds import Rounds
+from launcher.probes.rounds import Rounds, Timed
 from launcher.probes.tcp import TcpProbe
 from launcher.profile.model import Health
 
@@ -31,8 +31,18 @@ if TYPE_CHECKING:
 class Scheduler:
     """Watches runs. The first check of a run begins at once, each further one when `pace` says."""
 
-    def __init__(self, *, post: Post, clock: Clock, children: Children, taps: Taps, folder: Path) -> None:
+    def __init__(
+        self,
+        *,
+        post: Post,
+        clock: Clock,
+        children: Children,
+        taps: Taps,
+        folder: Path,
+        timed: Timed | None = None,
+    ) -> None:
         self._post = post
+        self._timed = timed
         self._clock = clock
         self._children = children
         self._reactor = Reactor(clock)
@@ -42,7 +52,7 @@ class Scheduler:
         self._https: Https | None = None
         self._rounds: dict[Run, Rounds] = {}
 
-    def prepare(self, run: Run, health: Health, *, user: str = "") -> Mapping[str, str]:
+    def prepare(self, run: Run, health: Health, *, user: str = "", hosted: bool = False) -> Mapping[str, str]:
         """Bind what the service will write to, listen to what it will print; raises NotifySocketUnavailable.
 
         To be followed by `unwatch`, whether the run was watched or not.
@@ -51,13 +61,15 @@ class Scheduler:
             return self._notices.prepare(run, user=user)
         if health.log is not None:
             self._logs.prepare(run, health.log)
-        return {}
+        return self._notices.prepare_aside(run, user=user) if hosted else {}
 
     def watch(self, watch: Watch) -> None:
         """Begin to check a run, and go on until `unwatch`."""
         if watch.health.notify:
             self._notices.watch(watch.run)
-        elif watch.health.log is not None:
+            return
+        self._notices.watch_aside(watch.run)
+        if watch.health.log is not None:
             self._logs.watch(watch.run, watch.health.log)
         else:
             self._poll(watch)
@@ -66,9 +78,7 @@ class Scheduler:
         """Check a run no more; of one that is not watched: nothing happens."""
         self._notices.unwatch(run)
         self._logs.unwatch(run)
-        rounds = self._rounds.pop(run, None)
-        if rounds is not None:
-            self._reactor.call(rounds.end)
+        self._end_rounds(run)
 
     def close(self) -> None:
         """End all checks and the thread; sockets in the run folder are removed."""
@@ -88,11 +98,18 @@ class Scheduler:
             # Nothing that time could mend: said once, and ready_timeout does the rest.
             self._post(Probed(watch.run.instance, watch.run.generation, Verdict(ok=False, answer=str(error))))
             return
-        self.unwatch(watch.run)
-        rounds = Rounds(watch, probe, since=self._clock.now(), reactor=self._reactor, post=self._post)
+        self._end_rounds(watch.run)
+        rounds = Rounds(
+            watch, probe, since=self._clock.now(), reactor=self._reactor, post=self._post, timed=self._timed
+        )
         self._rounds[watch.run] = rounds
         self._reactor.start()
         self._reactor.call(rounds.begin)
+
+    def _end_rounds(self, run: Run) -> None:
+        rounds = self._rounds.pop(run, None)
+        if rounds is not None:
+            self._reactor.call(rounds.end)
 
     def _probe_for(self, watch: Watch) -> Probe:
         health = watch.health

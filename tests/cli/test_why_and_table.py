@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from launcher.cli.table import Usage, duration, table
-from launcher.observe.why import chain
+from launcher.observe.why import Evidence, chain, suspects
 from launcher.testing import Rehearsal
 
 CHECKED = {"health": {"http": "/", "start_period": 0.0}, "port": 8000}
@@ -44,6 +44,52 @@ def test_why_of_a_failure_tells_how_it_ended():
     rehearsal.exits("api", 3)
     (line,) = chain(rehearsal.loop.snapshot, "api")
     assert line == ("api is failed: exited with code 3; circuit open after 1 failures within 60 s, no trial start")
+
+
+def test_why_tells_what_the_log_and_the_machine_know():
+    """Below the one that is not well: every line of the check's answer, the port's holder, its last lines."""
+    rehearsal = waiting()
+    rehearsal.fails("catalog", "HTTP 500\nno such table: products")
+    evidence = Evidence(
+        lines={"catalog.1": ["opening shop.db", "Traceback"]},
+        holders={8000: "pid 812 (python manage.py)"},
+    )
+    assert chain(rehearsal.loop.snapshot, "orders", evidence) == [
+        "orders is waiting: waits for catalog (healthy)",
+        "  catalog is starting: asked for",
+        "    started 0.0 s ago (pid 1000)",
+        "    last check failed 0.0 s ago: HTTP 500",
+        "      no such table: products",
+        "    port 8000 is held by pid 812 (python manage.py)",
+        "    its last lines:",
+        "      opening shop.db",
+        "      Traceback",
+    ]
+
+
+def test_evidence_is_gathered_about_those_that_are_not_well():
+    """Whoever waits is explained by whom it waits for."""
+    assert [view.label for view in suspects(waiting().loop.snapshot, "worker")] == ["catalog"]
+
+
+def test_why_shows_the_first_4_kb_of_an_answer():
+    rehearsal = waiting()
+    rehearsal.fails("catalog", "x" * 5000)
+    line = next(line for line in chain(rehearsal.loop.snapshot, "catalog") if "last check" in line)
+    assert line.count("x") == 4096
+
+
+def test_why_explains_whom_many_wait_for_once():
+    """In a diamond of ten layers the lines don't double with each."""
+    services = {"s0": {**CHECKED}}
+    for number in range(1, 11):
+        needs = {"depends_on": {name: {} for name in ([f"a{number - 1}", f"b{number - 1}"] if number > 1 else ["s0"])}}
+        services |= {f"a{number}": needs, f"b{number}": needs}
+    rehearsal = Rehearsal(services)
+    rehearsal.start()
+    lines = chain(rehearsal.loop.snapshot, "a10")
+    assert len(lines) < 60
+    assert sum("no check has answered yet" in line for line in lines) == 1
 
 
 @pytest.mark.parametrize("width", [80, 120, 200])

@@ -17,11 +17,15 @@ from launcher.control.address import reachable
 from launcher.control.client import Client
 from launcher.control.listening import listen
 from launcher.control.server import Server
+from launcher.observe.timeline import Timeline
 from launcher.orchestrator.protocols import Run
 from launcher.orchestrator.snapshot import Changed, InstanceView, Reason, Snapshot, State
 
 #: A bound on every wait, in seconds; nothing here takes nearly as long.
 PATIENCE = 10.0
+
+
+LAST_START = Timeline(profile="dev", began=1.0, took=0.5, over=True, rows=())
 
 
 def snapshot(**states: State) -> Snapshot:
@@ -113,7 +117,7 @@ class Raw:
 @contextmanager
 def serving(folder: Path, loop: Loop) -> Iterator[Server]:
     """A server that serves in a thread of its own until the end."""
-    served = Server(folder, listen(folder), post=loop.post, follow=loop.follow)
+    served = Server(folder, listen(folder), post=loop.post, follow=loop.follow, timeline=lambda: LAST_START)
     thread = threading.Thread(target=served.serve)
     thread.start()
     try:

@@ -14,7 +14,7 @@ from launcher.control.listening import listen
 from launcher.errors import BadRequest, LauncherGone, RunFolderUnusable, WaitTimeout
 from launcher.orchestrator.events import Outcome, RestartAsked, SnapshotAsked, StartAsked, StopAsked, WaitAsked
 from launcher.orchestrator.snapshot import Noted, State
-from tests.control.conftest import PATIENCE, batch, changed, serving, snapshot
+from tests.control.conftest import LAST_START, PATIENCE, batch, changed, serving, snapshot
 
 
 def test_only_the_owner_reaches_the_socket(server, tmp_path):
@@ -31,6 +31,10 @@ def test_status_is_the_loops_snapshot(client, loop):
     asked.start()
     assert next(answers) == wire.Now(snapshot=snapshot(api=State.READY))
     asked.join(PATIENCE)
+
+
+def test_the_last_start_is_told_without_the_loop(client, loop):
+    assert client.tell(wire.LastStart()) == wire.Timed(timeline=LAST_START)
 
 
 @pytest.mark.parametrize(

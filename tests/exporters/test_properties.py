@@ -75,6 +75,7 @@ def executed(script: str, env: dict[str, str]) -> tuple[list[str], dict[str, str
     import sys  # noqa: PLC0415
 
     program = "import json, os, sys; print(json.dumps([sys.argv[1:], dict(os.environ)]))"
+    assume(script.count("exec ") == 1)  # else it is not known which of them starts the program
     before, _, rest = script.rpartition("exec ")
     assert not rest.startswith("env ")
     return run(f"{before}exec {shlex.join([sys.executable, '-I', '-S', '-c', program])} {rest}", **env)

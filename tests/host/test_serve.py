@@ -54,6 +54,12 @@ def test_an_app_answers_on_the_socket_handed_over(write):
         assert server.ask("/").text == "hello"
 
 
+def test_the_host_tells_how_long_the_import_took(write):
+    """Before it is ready, and without what the server itself needed."""
+    with serving_ready("hello:app", directory=write(hello=hello("'hello'"))) as server:
+        assert 0 < server.imported < 20
+
+
 def test_a_factory_makes_the_app(write):
     folder = write(hello=hello("'made'") + "\ndef create(): return app\n")
     with serving_ready("hello:create()", directory=folder) as server:
@@ -168,6 +174,7 @@ def test_ready_goes_to_an_abstract_socket_too(write):
         notices.settimeout(20)
         address = "@" + notices.getsockname()[1:].decode()
         with serving("hello:app", directory=write(hello=hello("''")), env={"NOTIFY_SOCKET": address}):
+            assert notices.recv(100).startswith(b"X_LAUNCHER_IMPORT_SECONDS=0.")
             assert notices.recv(100) == b"READY=1"
 
 

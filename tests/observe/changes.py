@@ -20,7 +20,7 @@ def changed(before: str, state: str, *, at=0.0, service="api", reason="for a tes
         state=State(state),
         reason=Reason(text=reason),
         at=WALL + at,
-        now=NOW + at,
+        at_monotonic=NOW + at,
         exit_code=exit_code,
     )
 

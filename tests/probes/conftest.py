@@ -112,8 +112,15 @@ class Bench:
         self.taps = FakeTaps()
         self.children = RealChildren()
         self.folder = folder
+        #: Every check that was made, the instance and its verdict, in the probing thread's order.
+        self.timed: list[tuple[str, Verdict]] = []
         self.scheduler = Scheduler(
-            post=self.posted.put, clock=RealClock(), children=self.children, taps=self.taps, folder=folder
+            post=self.posted.put,
+            clock=RealClock(),
+            children=self.children,
+            taps=self.taps,
+            folder=folder,
+            timed=lambda *check: self.timed.append(check),
         )
 
     def watch(

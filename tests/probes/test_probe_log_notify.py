@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from launcher.errors import NotifySocketUnavailable
-from launcher.orchestrator.events import Probed, Verdict
+from launcher.orchestrator.events import Imported, Probed, Verdict
 from launcher.orchestrator.protocols import Run
-from launcher.probes.notify import parse_datagram
+from launcher.probes.notify import imported_of, parse_datagram
 from launcher.profile.model import Health
 
 RUN = Run("api.1", 1)
@@ -82,6 +82,52 @@ DATAGRAMS = [
 def test_datagrams(data, parsed) -> None:
     """READY=1 and STATUS are taken from lines in any order; all else is left."""
     assert parse_datagram(data) == parsed
+
+
+@pytest.mark.parametrize(
+    ("data", "imported"),
+    [
+        (b"X_LAUNCHER_IMPORT_SECONDS=1.25", 1.25),
+        (b"X_LAUNCHER_IMPORT_SECONDS=0\nSTATUS=x\n", 0.0),
+        (b"X_LAUNCHER_IMPORT_SECONDS=soon", None),
+        (b"X_LAUNCHER_IMPORT_SECONDS=-1", None),
+        (b"X_LAUNCHER_IMPORT_SECONDS=inf", None),
+        (b"X_LAUNCHER_IMPORT_SECONDS=nan", None),
+        (b"READY=1", None),
+    ],
+)
+def test_what_a_host_says_of_an_import(data, imported) -> None:
+    """A number of seconds that can be one; all else says nothing."""
+    assert imported_of(data) == imported
+
+
+def test_an_import_is_told_and_is_no_verdict(bench) -> None:
+    """Whatever the check is; where it is another one, READY=1 says nothing."""
+    path = bench.scheduler.prepare(RUN, NOTIFY, hosted=True)["NOTIFY_SOCKET"]
+    bench.watch(NOTIFY, run=RUN)
+    send(path, b"X_LAUNCHER_IMPORT_SECONDS=0.5")
+    assert bench.posted.get(timeout=10) == Imported(RUN.instance, RUN.generation, 0.5)
+    send(path, b"X_LAUNCHER_IMPORT_SECONDS=0.6")  # once is all that a host does
+    send(path, b"READY=1")
+    assert bench.verdict() == Verdict(ok=True, answer="READY=1")
+
+
+def test_a_hosted_run_with_another_check_may_tell_of_its_import(bench) -> None:
+    """Its socket is there from before the start until it is watched no more; READY=1 makes nothing ready."""
+    path = bench.scheduler.prepare(RUN, LOG, hosted=True)["NOTIFY_SOCKET"]
+    bench.watch(LOG, run=RUN)
+    send(path, b"X_LAUNCHER_IMPORT_SECONDS=0.5")
+    assert bench.posted.get(timeout=10) == Imported(RUN.instance, RUN.generation, 0.5)
+    send(path, b"READY=1")
+    bench.silence()
+    bench.scheduler.unwatch(RUN)
+    assert not Path(path).exists()
+
+
+def test_a_hosted_run_with_another_check_starts_without_that_socket(bench) -> None:
+    """A run folder that cannot be used costs the timeline a figure, and nobody a start."""
+    (bench.folder / f"notify-{RUN.instance}-{RUN.generation}").mkdir(parents=True)
+    assert bench.scheduler.prepare(RUN, LOG, hosted=True) == {}
 
 
 def test_ready_is_told_once(bench) -> None:

@@ -28,6 +28,17 @@ def serve_in_turn(serve, answer, *answers: bytes) -> int:
     return serve(handle)
 
 
+def test_checks_that_are_no_news_are_timed_too(bench, serve, answer) -> None:
+    """Three equal refusals and a success: one refusal is posted, four checks are counted, each with its length."""
+    port = serve_in_turn(serve, answer, BUSY, BUSY, BUSY, OK)
+    bench.watch(Health(http="/", **FAST), port=port)
+    assert [bench.verdict().ok for _ in range(2)] == [False, True]
+    assert [(instance, verdict.ok) for instance, verdict in bench.timed[:4]] == [("api.1", False)] * 3 + [
+        ("api.1", True)
+    ]
+    assert all(0 < verdict.took < 5 for _, verdict in bench.timed)
+
+
 def test_while_starting_only_changes_are_posted(bench, serve, answer) -> None:
     """Equal refusals are told once; then each other answer, the success, and every verdict after it."""
     port = serve_in_turn(serve, answer, b"", b"", b"", BUSY, BUSY, OK, OK, BUSY, BUSY, OK)

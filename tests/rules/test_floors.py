@@ -13,6 +13,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("cli",),
     ("runtime",),
+    ("doctor",),
     ("world",),
     ("control",),
     ("engines",),
@@ -36,9 +37,10 @@ PURE = (
     "launcher.importers",
     "launcher.orchestrator.lifecycle",
     "launcher.orchestrator.restart",
+    "launcher.doctor",
 )
 #: `load` reads the files, `kept` compares their dates; `facts` asks the machine once, so that nobody else has to.
-RIMS = ("launcher.profile.load", "launcher.profile.kept", "launcher.profile.facts")
+RIMS = ("launcher.profile.load", "launcher.profile.kept", "launcher.profile.facts", "launcher.doctor.look")
 WORLD = frozenset({"os", "subprocess", "signal", "time", "threading", "socket", "random"})
 
 

@@ -14,9 +14,9 @@ from tests.rules.house import ROOT
 HEAVY = frozenset(
     {
         "a2wsgi", "asyncio", "colorama", "concurrent.futures", "dataclasses", "dotenv", "email", "honcho",
-        "http.client", "importlib.metadata", "inspect", "json", "logging", "msgspec", "multiprocessing", "psutil",
-        "redis", "requests", "sqlite3", "ssl", "starlette", "statemachine", "tabulate", "toml", "tomlkit", "tomllib",
-        "unittest", "urllib.request", "uvicorn", "xml", "yaml",
+        "http.client", "importlib.metadata", "inspect", "json", "logging", "msgspec", "multiprocessing",
+        "prometheus_client", "psutil", "redis", "requests", "sqlite3", "ssl", "starlette", "statemachine", "tabulate",
+        "toml", "tomlkit", "tomllib", "unittest", "urllib.request", "uvicorn", "xml", "yaml",
     }
 )  # fmt: skip
 

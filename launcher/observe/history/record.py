@@ -112,7 +112,7 @@ def record_of(entry: Entry, session: str, redact: Callable[[str], str]) -> Recor
         session=session,
         number=entry.number,
         at=news.at,
-        now=news.now,
+        now=news.at_monotonic,
         instance=news.instance,
         service=news.service,
         label=news.label,

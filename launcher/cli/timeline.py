@@ -1,0 +1,77 @@
+"""`launcher timeline`: the last start-up of the running launcher as a waterfall, JSON, a picture or a trace."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from launcher.errors import OutputUnwritable
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from launcher.observe.timeline import Timeline
+
+
+def timeline(args: Namespace) -> int:
+    """Show how the last start-up went."""
+    last = _last_start(args)
+    if args.json or args.trace:
+        from msgspec import json  # noqa: PLC0415  (for these two)
+
+        if args.json:
+            print(json.format(json.encode(last)).decode())
+            return 0
+        from launcher.observe.drawing import trace  # noqa: PLC0415
+
+        _write(args.trace, json.encode(trace(last)).decode() + "\n")
+    elif args.svg:
+        from launcher.observe.drawing import svg  # noqa: PLC0415
+
+        _write(args.svg, svg(last))
+    else:
+        from launcher.observe.waterfall import ASCII, BLOCKS, waterfall  # noqa: PLC0415
+
+        on_terminal = sys.stdout.isatty()
+        width = shutil.get_terminal_size((100, 24)).columns if on_terminal else 100
+        colour = on_terminal and not os.environ.get("NO_COLOR") and not args.no_colour
+        print(waterfall(last, width=width, strokes=BLOCKS if _takes_blocks() else ASCII, colour=colour))
+    return 0
+
+
+def _last_start(args: Namespace) -> Timeline:
+    from launcher.cli.control import folder_of  # noqa: PLC0415
+    from launcher.control import wire  # noqa: PLC0415
+    from launcher.control.client import Client  # noqa: PLC0415
+
+    answer = Client(folder_of(args)).tell(wire.LastStart())
+    if isinstance(answer, wire.Done) and (error := wire.error_of(answer)) is not None:
+        raise error  # a launcher of another version
+    assert isinstance(answer, wire.Timed)
+    return answer.timeline
+
+
+def _takes_blocks() -> bool:
+    try:
+        "█".encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def _write(name: str, text: str) -> None:
+    """Write a file aside and rename it; `-` is standard output."""
+    if name == "-":
+        sys.stdout.write(text)
+        return
+    path = Path(name)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        aside.write_text(text, encoding="utf-8")
+        aside.replace(path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise OutputUnwritable(f"cannot write {name}: {error.strerror}") from error
