@@ -87,7 +87,7 @@ TEXTS = {
     ),
     "history": (
         "show what happened to services, and how well they did",
-        "Changes of state, the times a service was down and why, uptime and mean time to recovery; also of what is over.",
+        "Changes of state, when a service was down and why, uptime and mean time to recovery; also of what is over.",
         "launcher history\nlauncher history catalog --since 1h\nlauncher history --json",
     ),
     "timeline": (
