@@ -621,6 +621,14 @@ class RunFolderUnusable(ControlError):
     general_remedy = "Make room or correct the permissions, or choose another folder with --run-dir."
 
 
+class HistoryUnreadable(ControlError):
+    code = 9020
+    status = 1
+    title = "history cannot be read"
+    cause = "The store of the history is damaged, may not be read, or does not answer."
+    general_remedy = "See that the Redis of [launcher.history] answers; a damaged history.db is replaced at a start."
+
+
 class OutputUnwritable(ControlError):
     code = 9031
     status = 1

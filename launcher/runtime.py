@@ -20,7 +20,9 @@ from launcher.engines.reader import Reader
 from launcher.errors import InternalError, LauncherError
 from launcher.observe.console import Console
 from launcher.observe.counters import Counters
+from launcher.observe.followers import Followers
 from launcher.observe.hub import Hub
+from launcher.observe.journal import Journal
 from launcher.observe.logfile import LogFiles
 from launcher.observe.ownlog import OwnLog
 from launcher.observe.recorder import Recorder
@@ -35,7 +37,7 @@ from launcher.orchestrator.state import Memory
 from launcher.orchestrator.store import FileStore
 from launcher.plan.model import Plan
 from launcher.probes.lazy import LazyProber
-from launcher.profile.model import EngineName
+from launcher.profile.model import EngineName, Settings
 from launcher.profile.secrets import secret_values
 from launcher.world import SystemClock, SystemWorld, chance
 
@@ -50,6 +52,7 @@ class Runtime:
         self,
         plan: Plan,
         *,
+        settings: Settings,
         folder: Path,
         guard: Guard,
         environ: Mapping[str, str],
@@ -66,15 +69,15 @@ class Runtime:
         self.console = Console(self._writer, style_of(plan, show), descriptor=show.descriptor, quiet=show.quiet)
         self._redactor = redactor = Redactor()
         redactor.learn(secret_values(environ, plan.secrets))
-        settings = plan.log
-        self._own = OwnLog(self._writer, folder, settings=settings, redaction=redactor, note=self.console.system)
+        log = plan.log
+        self._own = OwnLog(self._writer, folder, settings=log, redaction=redactor, note=self.console.system)
         hub = Hub(
             self._writer,
             label_of=labels.__getitem__,
             redact=redactor,
             awaited=frozenset(name for name in labels if (check := plan.service_of(name).health) and check.log),
         )
-        self._logs = LogFiles(self._writer, folder / "logs", note=self.say, limit=settings.size, kept=settings.keep)
+        self._logs = LogFiles(self._writer, folder / "logs", note=self.say, limit=log.size, kept=log.keep)
         hub.follow(self.console.print)
         hub.follow(self._logs)
         hub.follow(self.tail)
@@ -95,6 +98,7 @@ class Runtime:
                 timed=self.counters.checked,
             )
 
+        world = SystemWorld(Path(plan.root), environ, procfile=plan.procfile)
         self._prober = LazyProber(make_scheduler)
         self.loop = Loop(
             plan,
@@ -102,7 +106,7 @@ class Runtime:
             engines={EngineName.LOCAL: engine},
             prober=self._prober,
             clock=clock,
-            world=SystemWorld(Path(plan.root), environ, procfile=plan.procfile),
+            world=world,
             store=store,
             chance=chance,
             redaction=redactor,
@@ -118,8 +122,20 @@ class Runtime:
             when_readable=self._reader.when_readable,
             timeline=self.timeline.timeline,
         )
+        self.journal = Journal(wall=clock.wall)
+        self._followers = Followers(
+            self.journal,
+            settings,
+            plan=plan,
+            folder=folder,
+            world=world,
+            children=lambda: engine.children,
+            note=self.say,
+            redact=redactor.text,
+        )
         self.loop.subscribe(self.console)
         self.loop.subscribe(self._own)
+        self.loop.subscribe(self.journal)
         self.loop.subscribe(self.counters)
         self.loop.subscribe(self.timeline)
         self.loop.subscribe(self._control)
@@ -152,7 +168,13 @@ class Runtime:
         threading.excepthook = self._crashed
         self._control.open()
         self.loop.open(self._hub)
-        self.loop.post(StartAsked(services=tuple(services), by="asked for", named=named, reply=settled))
+        self._followers.open()
+
+        def heard(outcome: Outcome) -> None:
+            settled(outcome)
+            self._followers.settled()
+
+        self.loop.post(StartAsked(services=tuple(services), by="asked for", named=named, reply=heard))
         accepted()
         # What was made until here stays to the end: no collection need look at it again.
         gc.freeze()
@@ -177,10 +199,12 @@ class Runtime:
         self.say(self._redactor.text(f"a bug of ours in the thread {name}:\n{''.join(lines)}"))
 
     def _close(self) -> None:
+        self._followers.stop()  # before the reader, which runs the commands of notices
         self._prober.close()
         self._engine.close()
         self._reader.close()
         self._control.close()  # after the reader: its last batches are for followers too
+        self._followers.close()
         self.console.close()
         self._writer.close(LAST_FLUSH)
         self._guard.dismiss()

@@ -102,6 +102,13 @@ def _why(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("service", metavar="SERVICE")
 
 
+def _history(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("words", nargs="*", metavar="SERVICE", help="only these")
+    parser.add_argument("--since", metavar="TIME", help='only the last "1h", "2d", "90s" (default: all that is kept)')
+    parser.add_argument("-n", "--lines", type=int, default=50, metavar="N", help="how many changes (default: 50)")
+    parser.add_argument("--json", action="store_true", help="everything as JSON")
+
+
 def _plan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("words", nargs="*", metavar="[PROFILE] SERVICE", help="as for start")
     parser.add_argument("--json", action="store_true", help="the plan as JSON")
@@ -153,6 +160,7 @@ OWN_FLAGS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "wait": _wait,
     "probe": _probe,
     "why": _why,
+    "history": _history,
     "timeline": _timeline,
     "doctor": _doctor,
     "plan": _plan,

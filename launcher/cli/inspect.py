@@ -1,4 +1,4 @@
-"""The commands that look and start nothing: plan, graph, explain, version."""
+"""The commands that look and start nothing: history, plan, graph, explain, version."""
 
 from __future__ import annotations
 
@@ -64,7 +64,15 @@ def version(_args: Namespace) -> int:
     return 0
 
 
+def history(args: Namespace) -> int:
+    """Show what happened to services."""
+    from launcher.cli.history import show  # noqa: PLC0415  (only here)
+
+    return show(args)
+
+
 COMMANDS: dict[str, Callable[[Namespace], int]] = {
+    "history": history,
     "plan": plan,
     "graph": graph,
     "explain": explain,

@@ -107,7 +107,7 @@ def _run(words: list[str]) -> int:  # noqa: PLR0911  (a row for each module of c
             from launcher.cli.doctor import doctor  # noqa: PLC0415
 
             return doctor(args)
-        case "plan" | "graph" | "explain" | "version":
+        case "history" | "plan" | "graph" | "explain" | "version":
             from launcher.cli import inspect  # noqa: PLC0415
 
             return inspect.COMMANDS[args.command](args)

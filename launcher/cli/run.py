@@ -63,6 +63,7 @@ def start(args: Namespace) -> int:
 
     runtime = Runtime(
         plan,
+        settings=target.loaded.profile.settings,
         folder=target.folder,
         guard=guard,
         environ=os.environ,

@@ -90,6 +90,11 @@ TEXTS = {
         ),
         "launcher why worker",
     ),
+    "history": (
+        "show what happened to services, and how well they did",
+        "Changes of state, when a service was down and why, uptime and mean time to recovery; also of what is over.",
+        "launcher history\nlauncher history catalog --since 1h\nlauncher history --json",
+    ),
     "timeline": (
         "show how the last start-up went, and what would make it shorter",
         (

@@ -40,13 +40,15 @@ class LocalChildren:
         directory: str,
         timeout: float,
         done: Done,
+        told: bytes = b"",
     ) -> Cancel:
         """Run argv; `done(code, last 4096 bytes of output)` is called in the reader's thread, code None at time-out.
 
+        `told` is what it finds on its standard input, less than a pipe holds.
         What is returned kills the command, from any thread, unless it has ended; `done` is then not called any more,
         other than by an end that is just being told.
         """
-        command = _Command(self._reader, timeout=timeout, done=done)
+        command = _Command(self._reader, timeout=timeout, done=done, told=told)
         env = {**env, MARK: marked(env, self._mark)}
         self._reader.call(partial(command.begin, argv, env, directory))
         return partial(self._reader.call, command.cancel)
@@ -55,20 +57,23 @@ class LocalChildren:
 class _Command:
     """One command, from its being asked for; all methods are for the reader's thread."""
 
-    def __init__(self, reader: Reader, *, timeout: float, done: Done) -> None:
+    def __init__(self, reader: Reader, *, timeout: float, done: Done, told: bytes) -> None:
         self._reader = reader
         self._timeout = timeout
         self._done: Done | None = done
+        self._told = told
         self._tail = b""
         self._pid: int
         self._output: IO[bytes]
 
     def begin(self, argv: tuple[str, ...], env: Mapping[str, str], directory: str) -> None:
+        stdin = subprocess.DEVNULL
         try:
+            stdin = _pipe_of(self._told) if self._told else stdin
             self._pid, self._output = self._reader.beget(
                 lambda: subprocess.Popen(
                     argv,
-                    stdin=subprocess.DEVNULL,
+                    stdin=stdin,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT,
                     env=env,
@@ -85,6 +90,9 @@ class _Command:
             self._reader.watch(self._pid, self._end)
             self._reader.read(self._output.fileno(), self._took)
             self._reader.after(self._timeout, partial(self._end, None))
+        finally:
+            if stdin >= 0:
+                os.close(stdin)
 
     def cancel(self) -> None:
         """End it and tell nobody; of one that has ended: nothing happens, for its number may be another's by now."""
@@ -110,6 +118,16 @@ class _Command:
         done, self._done = self._done, None
         if done is not None:
             done(code, output)
+
+
+def _pipe_of(data: bytes) -> int:
+    """A pipe to read `data` from. Nobody reads yet, so what does not fit is cut off rather than waited for."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        os.write(writing, data)
+    os.close(writing)
+    return reading
 
 
 def _to_nobody(_code: int | None, _output: bytes) -> None:

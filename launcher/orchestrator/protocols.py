@@ -176,8 +176,11 @@ class Children(Protocol):
         directory: str,
         timeout: float,
         done: Callable[[int | None, bytes], None],
+        told: bytes = b"",
     ) -> Callable[[], None]:
         """Run argv; `done(code, last 4096 bytes of output)` is called in the reader's thread, code None at time-out.
+
+        `told` is what it finds on its standard input, less than a pipe holds (at most 4 KB are sure to fit).
 
         A command that cannot be started is told as code 127 (126: not executable) with the reason as output. What is
         returned kills it with all of its group, from any thread; its end is then told to nobody, unless it was

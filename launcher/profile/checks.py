@@ -21,7 +21,7 @@ from launcher.errors import (
 from launcher.profile.decode import Decoded
 from launcher.profile.interpolate import ReferenceKind, references
 from launcher.profile.layers import WAYS_TO_CHECK
-from launcher.profile.model import Health, Policy, Service
+from launcher.profile.model import Health, History, Notify, Policy, Service
 from launcher.profile.names import did_you_mean
 from launcher.profile.origins import BUILT_IN, Origin, Path, Problems, dotted
 from launcher.profile.references import fault, texts
@@ -32,6 +32,8 @@ _APP = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w
 _TIMING = ("interval", "timeout", "retries", "start_interval")
 _LAST_EXIT_CODE = 255
 _STATUSES = range(100, 600)
+#: How the address of a store begins.
+STORES = ("redis://", "rediss://", "unix://")
 
 
 class Context:
@@ -94,6 +96,42 @@ def _check_settings(context: Context) -> None:
         if name not in services:
             sentence = f"no service `{name}`{did_you_mean(name, services)}"
             context.say(UnknownService, ("launcher", "select"), sentence)
+    _check_history(context, settings.history)
+    if settings.notify is not None:
+        _check_notify(context, settings.notify)
+
+
+def _check_history(context: Context, history: History) -> None:
+    if history.store and not history.store.startswith((*STORES, "${")):
+        remedy = f"Begin it with {', '.join(STORES)}; leave it out for a file in .launcher."
+        context.say(WrongType, ("launcher", "history", "store"), "is no address of a Redis", remedy=remedy)
+    _check_address(context, ("launcher", "history", "store"), history.store)
+
+
+def _check_notify(context: Context, notify: Notify) -> None:
+    path: Path = ("launcher", "notify")
+    if bool(notify.command.strip()) is bool(notify.url) and not context.problems.touch(path):
+        remedy = 'Write command = "…", or url = "https://…".'
+        context.say(ContradictoryKeys, path, "needs exactly one of `command` and `url`", remedy=remedy)
+    if notify.url and not notify.url.startswith(("http://", "https://", "${")):
+        remedy = "Write a URL that begins with http:// or https://."
+        context.say(WrongType, (*path, "url"), "is no URL", remedy=remedy)
+    if not notify.on and not context.problems.touch((*path, "on")):
+        context.say(WrongType, (*path, "on"), "is empty, so nobody would ever be told of anything")
+    _check_address(context, (*path, "url"), notify.url)
+
+
+def _check_address(context: Context, path: Path, text: str) -> None:
+    """An address may use variables; it is no service's, so nothing dotted."""
+    try:
+        found = references(text)
+    except BadReference as error:
+        context.say(BadReference, path, error.sentence, remedy=error.remedy)
+        return
+    for reference in found:
+        if reference.kind is ReferenceKind.DOTTED:
+            remedy = "Use variables of the environment or of an env_file: ${NAME}."
+            context.say(BadReference, path, f"${{{reference.name}}}: only variables can stand here", remedy=remedy)
 
 
 def _check_run(context: Context, path: Path, service: Service) -> None:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, time
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import msgspec
 from msgspec import Struct
 
 from launcher.errors import LauncherError, UnknownKey, WrongType
 from launcher.profile.durations import parse_duration
-from launcher.profile.keys import Key, Shape, choices, describe, keys_of
+from launcher.profile.keys import Key, Shape, alternatives, choices, describe, keys_of
 from launcher.profile.layers import Written
 from launcher.profile.model import Defaults, Service, Settings
 from launcher.profile.names import did_you_mean
@@ -154,12 +154,15 @@ class _Reader:
         """Note in plain words what msgspec says."""
         value: Any = leaf.value
         origin, written, wanted = leaf.origin, _key(leaf, path), describe(key)
+        words: list[str] = []
         if (item := _ITEM.search(message)) and isinstance(value, list):
             index = int(item[1])
             value = value[index]
             written = f"{written}[{index}]"
             origin = leaf.items[index] if index < len(leaf.items) else origin
-            wanted = "a whole number" if "Expected `int`" in message else "a text"
+            words = [word for kind in alternatives(key.type) for inner in get_args(kind) for word in choices(inner)]
+            number = "Expected `int`" in message
+            wanted = f"one of {', '.join(words)}" if words else "a whole number" if number else "a text"
         remedy = ""
         if limit := _LIMIT.search(message):
             sentence = f"{written}: must be {_LIMITS[limit[1]]} {float(limit[2]):g}, got {value}"
@@ -168,7 +171,7 @@ class _Reader:
         else:
             sentence = f"{written}: expected {wanted}, got {_shown(value, path)}"
             if isinstance(value, str):
-                sentence += did_you_mean(value, choices(key.type))
+                sentence += did_you_mean(value, words or choices(key.type))
         self._problems.add(WrongType, sentence, origin=origin, path=path, remedy=remedy)
         return msgspec.UNSET
 

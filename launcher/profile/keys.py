@@ -114,9 +114,13 @@ def _notes(kind: Any) -> list[Meta]:
 _WORDS: dict[Any, str] = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
 
 
+def _any_of(words: list[str]) -> str:
+    return ", ".join(f'"{word}"' for word in words)
+
+
 def _describe(kind: Any, shape: Shape) -> str:
     if words := choices(kind):
-        return ("one of " if len(words) > 1 else "") + ", ".join(f'"{word}"' for word in words)
+        return ("one of " if len(words) > 1 else "") + _any_of(words)
     if kind is float and shape is Shape.DURATION:
         return "a duration"
     if kind is int and shape is Shape.SIZE:
@@ -125,5 +129,7 @@ def _describe(kind: Any, shape: Shape) -> str:
         return _WORDS[kind]
     origin = get_origin(kind)
     if origin is list:
-        return "a list of " + {str: "texts", int: "whole numbers"}[get_args(kind)[0]]
+        item = get_args(kind)[0]
+        words = choices(item)
+        return "a list of " + (_any_of(words) or {str: "texts", int: "whole numbers"}[item])
     return "a table of texts" if shape is Shape.TEXTS else "a table"

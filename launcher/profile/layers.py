@@ -16,6 +16,7 @@ from launcher.profile.positions import Position, positions
 #: What tells a service from another is one choice: a layer that makes it takes the place of the choice below.
 WAYS_TO_RUN = frozenset({"app", "command"})
 WAYS_TO_CHECK = frozenset({"http", "tcp", "exec", "log", "notify"})
+WAYS_TO_TELL = frozenset({"command", "url"})
 #: These belong to `http` and go with it.
 HTTP_ONLY = frozenset({"status", "headers"})
 
@@ -137,6 +138,8 @@ def _without_lost_choices(lower: Table, upper: Table, at: Path) -> Table:
             ways, belonging = WAYS_TO_RUN, frozenset[str]()
         case ("services", _, "health") | ("defaults", "health"):
             ways, belonging = WAYS_TO_CHECK, HTTP_ONLY
+        case ("launcher", "notify"):
+            ways, belonging = WAYS_TO_TELL, frozenset[str]()
         case _:
             return lower
     chosen = ways & upper.keys.keys()

@@ -7,10 +7,28 @@ refused. The model knows nothing of files, layers, text or the machine.
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import Struct, field
+
+from launcher.profile.terms import (
+    Condition,
+    EngineName,
+    Kind,
+    Level,
+    LogFormat,
+    Mode,
+    Notice,
+    OnExit,
+    OnFailure,
+    OnLoss,
+    Policy,
+    Positive,
+    Seconds,
+    Size,
+    SomeSeconds,
+    says,
+)
 
 __all__ = [
     "Condition",
@@ -18,6 +36,7 @@ __all__ = [
     "Dependency",
     "EngineName",
     "Health",
+    "History",
     "Kind",
     "Level",
     "Levels",
@@ -25,6 +44,8 @@ __all__ = [
     "Log",
     "LogFormat",
     "Mode",
+    "Notice",
+    "Notify",
     "OnExit",
     "OnFailure",
     "OnLoss",
@@ -35,100 +56,6 @@ __all__ = [
     "Settings",
     "Stop",
 ]
-
-
-def says(text: str, *, unit: str = "", **limits: Any) -> Meta:
-    """A key's description, the unit of its value and the limits on it, for the checks, the schema and the docs."""
-    return Meta(description=text, extra={"unit": unit} if unit else None, **limits)
-
-
-#: Seconds. In TOML a number of seconds, or "500ms", "2s", "1m30s": `profile/durations` reads it.
-Seconds = Annotated[float, Meta(ge=0, extra={"unit": "s", "duration": True})]
-
-#: The same where none at all would make no sense: a check in no time always fails, one after no time never pauses.
-SomeSeconds = Annotated[float, Meta(gt=0, extra={"unit": "s", "duration": True})]
-
-
-#: Bytes. In TOML a number, or "512MB": `profile/sizes` reads it.
-Size = Annotated[int, Meta(gt=0, extra={"unit": "bytes", "size": True})]
-
-#: msgspec takes a limit on a number only, not on a union with one.
-Positive = Annotated[int, Meta(ge=1)]
-
-
-class EngineName(StrEnum):
-    """What runs the processes."""
-
-    LOCAL = "local"
-
-
-class Mode(StrEnum):
-    """How `app` services are spread over processes."""
-
-    MULTI = "multi"
-
-
-class OnExit(StrEnum):
-    """What the end of one service means for the others."""
-
-    KEEP = "keep"
-    STOP = "stop"
-
-
-class Kind(StrEnum):
-    """A service runs on; a task runs to completion."""
-
-    SERVICE = "service"
-    TASK = "task"
-
-
-class Condition(StrEnum):
-    """What a dependency must have reached before its dependent starts."""
-
-    STARTED = "started"
-    HEALTHY = "healthy"
-    COMPLETED = "completed"
-    EXITED = "exited"
-
-
-class OnLoss(StrEnum):
-    """What a dependent does when a dependency leaves ready for good."""
-
-    IGNORE = "ignore"
-    STOP = "stop"
-    RESTART = "restart"
-
-
-class OnFailure(StrEnum):
-    """What happens to a service that has become unhealthy."""
-
-    IGNORE = "ignore"
-    RESTART = "restart"
-    STOP = "stop"
-
-
-class Policy(StrEnum):
-    """After which ends a service is started again."""
-
-    NO = "no"
-    ON_FAILURE = "on-failure"
-    ALWAYS = "always"
-
-
-class LogFormat(StrEnum):
-    """How what the launcher prints is written."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
-class Level(StrEnum):
-    """How much an entry of the launcher's own log matters; from the least to the most."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
 
 
 class Dependency(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -315,6 +242,37 @@ class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return getattr(self.levels, component) or self.level
 
 
+class History(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[launcher.history]`: every change of state, kept for `launcher history`."""
+
+    enabled: Annotated[bool, says("`false`: nothing is kept.")] = True
+    keep: Annotated[SomeSeconds, says('For how long: "30d", "12h".')] = 30 * 86400.0
+    size: Annotated[Size, says("How large it may grow (at least 256 KB); then the oldest changes go.")] = (
+        64 * 1024 * 1024
+    )
+    store: Annotated[
+        str,
+        says(
+            "Where: redis://, rediss:// or unix:// for Redis (`pip install 'launcher[redis]'`); may use ${VAR}. "
+            "Absent: a SQLite file, `.launcher/NAME/history.db`."
+        ),
+    ] = ""
+
+
+class Notify(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[launcher.notify]`: who is told of changes: exactly one of `command` and `url`."""
+
+    command: Annotated[
+        str, says("A shell command; finds the change as JSON on its standard input and in LAUNCHER_… variables.")
+    ] = ""
+    url: Annotated[str, says("http:// or https://: the change is posted there as JSON; may use ${VAR}.")] = ""
+    on: Annotated[
+        list[Notice],
+        says("The changes told: states, `circuit` (it keeps failing) and `recovered` (ready again after a fall)."),
+    ] = field(default_factory=lambda: [Notice.FAILED, Notice.UNHEALTHY, Notice.CIRCUIT, Notice.RECOVERED])
+    timeout: Annotated[SomeSeconds, says("How long one attempt may take.")] = 10.0
+
+
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[launcher]`: what holds for the profile as a whole."""
 
@@ -336,6 +294,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     python: Annotated[
         str | None, says("The interpreter that serves `app` services. Default: $VIRTUAL_ENV, .venv, launcher's own.")
     ] = None
+    history: Annotated[History, says("What is remembered of the services: see below.")] = field(default_factory=History)
+    notify: Annotated[Notify | None, says("Who is told of changes: see below.")] = None
 
 
 class Profile(Struct, frozen=True, kw_only=True):

@@ -9,7 +9,19 @@ from msgspec import Struct
 
 from launcher.profile.keys import Key, Shape, describe, keys_of
 from launcher.profile.later import KEYS, VALUES
-from launcher.profile.model import Defaults, Dependency, Health, Levels, Limits, Log, Restart, Settings, Stop
+from launcher.profile.model import (
+    Defaults,
+    Dependency,
+    Health,
+    History,
+    Levels,
+    Limits,
+    Log,
+    Notify,
+    Restart,
+    Settings,
+    Stop,
+)
 from launcher.profile.names import quote
 from launcher.profile.origins import dotted
 
@@ -17,6 +29,8 @@ _SECTIONS: tuple[tuple[str, type[Struct], str], ...] = (
     ("[launcher]", Settings, ""),
     ("[launcher.log]", Log, "[docs/logs.md](logs.md) says what is in them."),
     ("[launcher.log] levels", Levels, 'For example `levels = { probes = "debug", loop = "warning" }`.'),
+    ("[launcher.history]", History, "See [history.md](history.md)."),
+    ("[launcher.notify]", Notify, "See [history.md](history.md#notices)."),
     ("[services.NAME] and [defaults]", Defaults, "`[defaults]` takes the same keys and lies under every service."),
     ("depends_on.NAME", Dependency, 'Short: `depends_on = ["db"]`, or `depends_on = { db = "healthy" }`.'),
     ("health", Health, ""),
@@ -74,8 +88,9 @@ launcher config show --origin                        # the result, and where eac
 
 Tables merge key by key, everything else is replaced as a whole. Two choices are made as one: a layer that sets `app`
 takes the place of a `command` below it (and the other way round), and one that sets a way to check (`http`, `tcp`,
-`exec`, `log`, `notify`) that of the way below. `[defaults]` lies under every service in the same manner; a service
-named in `defaults.depends_on` does not come to depend on itself.
+`exec`, `log`, `notify`) that of the way below; so do `command` and `url` of
+`[launcher.notify]`. `[defaults]` lies under every service in the same manner; a service named in `defaults.depends_on`
+does not come to depend on itself.
 
 ## References
 
@@ -113,6 +128,8 @@ def _default(key: Key) -> str:
         return "-"
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"
+    if isinstance(default, list):
+        return f"`[{', '.join(quote(str(item)) if isinstance(item, str) else str(item) for item in default)}]`"
     if isinstance(default, float) and default.is_integer():
         return f"`{int(default)}`"
     return f"`{quote(default) if isinstance(default, str) else default}`"

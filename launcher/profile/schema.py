@@ -13,9 +13,33 @@ from msgspec import Struct
 
 from launcher.profile import durations, sizes
 from launcher.profile.keys import Key, Shape, choices, keys_of
-from launcher.profile.model import Defaults, Dependency, Health, Levels, Limits, Log, Restart, Settings, Stop
+from launcher.profile.model import (
+    Defaults,
+    Dependency,
+    Health,
+    History,
+    Levels,
+    Limits,
+    Log,
+    Notify,
+    Restart,
+    Settings,
+    Stop,
+)
 
-STRUCTS: tuple[type[Struct], ...] = (Settings, Log, Levels, Defaults, Dependency, Health, Restart, Stop, Limits)
+STRUCTS: tuple[type[Struct], ...] = (
+    Settings,
+    Log,
+    Levels,
+    History,
+    Notify,
+    Defaults,
+    Dependency,
+    Health,
+    Restart,
+    Stop,
+    Limits,
+)
 
 _TEXTS = {"anyOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]}
 _ROOT = "#/$defs/"

@@ -81,6 +81,13 @@ def mask_urls(text: str) -> str:
     return _USERINFO.sub(rf"\1{MASK}@", text) if "@" in text else text
 
 
+def mask_path(url: str) -> str:
+    """`https://hooks.example.com/T0/B0` as `https://hooks.example.com/***`: the path of a hook is its password."""
+    scheme, found, rest = mask_urls(url).partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{found}{host}{slash}{MASK if path else ''}" if "$" not in url else url
+
+
 def mask_env(env: Mapping[str, str], extra: Iterable[str] = ()) -> dict[str, str]:
     """An environment as it may be shown."""
     names = frozenset(extra)

@@ -14,12 +14,16 @@ from msgspec import Struct
 from launcher.profile.keys import Shape, keys_of
 from launcher.profile.names import quote, quote_key
 from launcher.profile.origins import Path, dotted
-from launcher.profile.secrets import is_credential, mask_env, mask_urls
+from launcher.profile.secrets import is_credential, mask_env, mask_path, mask_urls
 
 if TYPE_CHECKING:
     from toml import TomlEncoder
 
     from launcher.profile.loaded import Loaded
+
+
+#: Where chats take messages, whoever knows the path may post.
+_NOTICES_GO_TO: Path = ("launcher", "notify", "url")
 
 
 def render(loaded: Loaded, *, with_origins: bool = False) -> str:
@@ -81,7 +85,8 @@ class _Page:
             return
         self.lines += ["", f"[{dotted(path)}]" + (self.comment(path) if not values else "")]
         for name, value in values.items():
-            self.lines.append(f"{quote_key(name)} = {self.value(value)}{self.comment((*path, name))}")
+            shown = mask_path(value) if (*path, name) == _NOTICES_GO_TO else value
+            self.lines.append(f"{quote_key(name)} = {self.value(shown)}{self.comment((*path, name))}")
 
     def value(self, value: Any) -> str:
         return str(self._encoder.dump_value(_plain(value)))

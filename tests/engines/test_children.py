@@ -71,6 +71,21 @@ def test_it_runs_in_its_folder_with_its_environment_and_our_mark(commands: Comma
     assert (code, output.decode()) == (0, f"{tmp_path.resolve()}\ngreen me::\n")
 
 
+def test_it_finds_what_it_is_told_and_then_the_end(reader: Reader) -> None:
+    """One that reads nothing ends all the same."""
+    for command, expected in (("cat; echo end", b"news\nend\n"), ("exit 0", b"")):
+        ends: queue.SimpleQueue[tuple[int | None, bytes]] = queue.SimpleQueue()
+        LocalChildren(reader, identity="me").run(
+            shell(command),
+            env={"PATH": os.environ["PATH"]},
+            directory="/",
+            timeout=PATIENCE,
+            done=lambda *end, ends=ends: ends.put(end),
+            told=b"news\n",
+        )
+        assert ends.get(timeout=PATIENCE) == (0, expected)
+
+
 def test_at_the_time_out_it_is_killed_with_all_of_its_group(commands: Commands) -> None:
     """Deaf or not, a check costs its own deadline only; what it printed until then is told."""
     began = time.monotonic()

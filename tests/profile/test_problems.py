@@ -74,6 +74,23 @@ CASES = {
     "a socket without port": ("[services.a]\ncommand = 'x'\nsocket = true", ["1009 :3: services.a.socket: needs a `port`"]),
     "no port": ("[services.a]\ncommand = 'x'\nport = 0", ["1005 :3: services.a.port: 0 is no port"]),
     "replicas past the last port": ("[services.a]\ncommand = 'x'\nport = 65535\nreplicas = 2", ["1005 :3: services.a.port: 2 replicas"]),
+    "no store": ("[launcher.history]\nstore = 'mysql://h'", ["1005 :2: launcher.history.store: is no address of a Redis"]),
+    "a store of a service": (
+        "[launcher.history]\nstore = 'redis://${services.db.address}'",
+        ["1008 :2: launcher.history.store: ${services.db.address}: only variables can stand here"],
+    ),
+    "kept for no time": ("[launcher.history]\nkeep = 0", ["1005 :2: launcher.history.keep: must be more than 0, got 0"]),
+    "notices to nobody": ("[launcher.notify]\ntimeout = 1", ["1009 :1: launcher.notify: needs exactly one of `command` and `url`"]),
+    "notices to two": (
+        "[launcher.notify]\ncommand = 'x'\nurl = 'https://h/'",
+        ["1009 :1: launcher.notify: needs exactly one of `command` and `url`"],
+    ),
+    "notices to no URL": ("[launcher.notify]\nurl = 'hooks'", ["1005 :2: launcher.notify.url: is no URL"]),
+    "notices of nothing": ("[launcher.notify]\ncommand = 'x'\non = []", ["1005 :3: launcher.notify.on: is empty"]),
+    "notices of what never happens": (
+        "[launcher.notify]\ncommand = 'x'\non = ['failed', 'redy']",
+        ['1005 :3: launcher.notify.on[1]: expected one of starting, ready, unhealthy, backoff, stopping, stopped, completed, failed, skipped, circuit, recovered, got "redy", did you mean `ready`?'],
+    ),
     "no range of ports": ("[launcher]\nports = '9-8'", ['1005 :2: launcher.ports: expected a range of ports, got "9-8"']),
     "unknown in select": (
         "[launcher]\nselect = ['apy']\n[services.api]\ncommand = 'x'",

@@ -8,7 +8,7 @@ import pickle
 import msgspec
 import pytest
 
-from launcher.profile.secrets import Secret, encode_secret, is_secret, mask_env, mask_urls, secret_values
+from launcher.profile.secrets import Secret, encode_secret, is_secret, mask_env, mask_path, mask_urls, secret_values
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,21 @@ def test_names(name, expected):
 def test_urls(text, masked):
     """The user part goes, wherever the URL stands."""
     assert mask_urls(text) == masked
+
+
+@pytest.mark.parametrize(
+    ("url", "masked"),
+    [
+        ("https://hooks.example.com/services/T0/B0/x?y=z", "https://hooks.example.com/***"),
+        ("http://u:p@host:1/x", "http://***@host:1/***"),
+        ("http://host/", "http://host/"),
+        ("http://host", "http://host"),
+        ("${HOOK}", "${HOOK}"),
+    ],
+)
+def test_where_notices_go(url, masked):
+    """Whoever knows the path of a hook may post to it."""
+    assert mask_path(url) == masked
 
 
 def test_environments():

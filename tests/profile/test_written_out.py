@@ -26,6 +26,8 @@ FULL = r"""
 [launcher]
 ports = "8100-8199"
 select = ["api"]
+history = { keep = "7d", size = "1MB", store = "${HISTORY:-}" }
+notify = { command = "cat >> notices", on = ["failed", "ready"], timeout = 2 }
 [env]
 LEVEL = "info"
 "odd name" = "C:\\x\t\"q\" é"
@@ -103,6 +105,8 @@ def test_secrets_are_not_shown(project):
         """
         [launcher]
         secret = ["DB_URL"]
+        history = { store = "redis://:hush@h" }
+        notify = { url = "https://h/hush" }
         [env]
         A_TOKEN = "hush"
         [services.api]

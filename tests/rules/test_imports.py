@@ -15,8 +15,8 @@ HEAVY = frozenset(
     {
         "a2wsgi", "asyncio", "colorama", "concurrent.futures", "dataclasses", "dotenv", "email", "honcho",
         "http.client", "importlib.metadata", "inspect", "json", "logging", "msgspec", "multiprocessing",
-        "prometheus_client", "psutil", "requests", "ssl", "starlette", "statemachine", "tabulate", "toml", "tomlkit",
-        "tomllib", "unittest", "urllib.request", "uvicorn", "xml", "yaml",
+        "prometheus_client", "psutil", "redis", "requests", "sqlite3", "ssl", "starlette", "statemachine", "tabulate",
+        "toml", "tomlkit", "tomllib", "unittest", "urllib.request", "uvicorn", "xml", "yaml",
     }
 )  # fmt: skip
 
@@ -44,6 +44,14 @@ def test_command_line_loads_nothing_heavy() -> None:
 def test_seam_loads_nothing_heavy(room: str) -> None:
     """What every room imports costs it msgspec and nothing else."""
     assert heavy(loaded_by(f"import launcher.{room}") - loaded_by("import msgspec")) == []
+
+
+def test_a_start_up_loads_nothing_that_only_comes_after_it() -> None:
+    """The history and notices have time when services are up."""
+    loaded = loaded_by("import launcher.runtime")
+    assert (
+        loaded & {"sqlite3", "redis", "requests", "launcher.observe.history.keeper", "launcher.observe.notify"} == set()
+    )
 
 
 def test_heavy_import_is_seen() -> None:
