@@ -637,6 +637,46 @@ class OutputUnwritable(ControlError):
     general_remedy = "Name another file, or - for standard output."
 
 
+class NotAdmitted(ControlError):
+    code = 9011
+    status = 2
+    title = "no valid token"
+    cause = "The API listens with a token, and the request has none, or another one."
+    general_remedy = "Send `Authorization: Bearer TOKEN`; the command line takes it from --token or $LAUNCHER_TOKEN."
+
+
+class ForeignRequest(ControlError):
+    code = 9012
+    status = 2
+    title = "request from elsewhere"
+    cause = "The Host or Origin of the request is not the API's own: a web page may have sent it."
+    general_remedy = "Use the address in [launcher.api] listen, or add the name to [launcher.api] hosts."
+
+
+class NotFound(ControlError):
+    code = 9013
+    status = 2
+    title = "no such path"
+    cause = "The API has no endpoint of this path."
+    general_remedy = "See docs/api.md, or GET /openapi.json."
+
+
+class WrongMethod(ControlError):
+    code = 9014
+    status = 2
+    title = "wrong method"
+    cause = "The endpoint is there, but does not take this HTTP method."
+    general_remedy = "See docs/api.md, or GET /openapi.json."
+
+
+class ApiUnavailable(ControlError):
+    code = 9015
+    status = 1
+    title = "the API cannot listen"
+    cause = "The address in [launcher.api] listen is taken, or is none of this machine."
+    general_remedy = "Free the port, choose another one, or take `listen` out."
+
+
 class Usage(ControlError):
     code = 9006
     status = 2

@@ -9,9 +9,11 @@ from __future__ import annotations
 import gc
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from queue import SimpleQueue
+from typing import TYPE_CHECKING
 
 from launcher.control.standby import Standby
 from launcher.engines.guard import Guard
@@ -40,6 +42,9 @@ from launcher.probes.lazy import LazyProber
 from launcher.profile.model import EngineName, Settings
 from launcher.profile.secrets import secret_values
 from launcher.world import SystemClock, SystemWorld, chance
+
+if TYPE_CHECKING:
+    from launcher.control.bridge import Sources
 
 #: How long the log files may take to swallow what is left at the end, in seconds.
 LAST_FLUSH = 2.0
@@ -115,14 +120,37 @@ class Runtime:
         )
         self._engine = engine
         self._guard = guard
+        self.journal = Journal(wall=clock.wall)
+
+        def resolve(text: str) -> str:
+            from launcher.observe.history.stores import resolver  # noqa: PLC0415  (where the API has a token)
+
+            found = resolver(world, plan.env_files)(text)
+            redactor.learn({found})
+            return found
+
+        def sources() -> Sources:
+            from launcher.control.bridge import Sources as Found  # noqa: PLC0415  (with the first client)
+
+            return Found(
+                folder=folder,
+                plan=plan,
+                post=self._own.hearing_requests(inbox.put),
+                follow=hub.follow,
+                journal=self.journal,
+                counters=self.counters,
+                timeline=self.timeline.timeline,
+                history=self._followers.history,
+                epoch=f"{os.getpid():x}{time.time_ns():x}",
+            )
+
         self._control = Standby(
             folder,
-            post=self._own.hearing_requests(inbox.put),
-            follow=hub.follow,
+            settings.api,
+            sources=sources,
             when_readable=self._reader.when_readable,
-            timeline=self.timeline.timeline,
+            resolve=resolve,
         )
-        self.journal = Journal(wall=clock.wall)
         self._followers = Followers(
             self.journal,
             settings,
@@ -138,7 +166,6 @@ class Runtime:
         self.loop.subscribe(self.journal)
         self.loop.subscribe(self.counters)
         self.loop.subscribe(self.timeline)
-        self.loop.subscribe(self._control)
         self._hub = hub
 
     def say(self, text: str) -> None:

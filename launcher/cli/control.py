@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from launcher.cli.source import named_profile, project_of
 from launcher.control import wire
 from launcher.control.client import Client
 from launcher.control.running import choose, holder
-from launcher.errors import NothingRunning, UnknownService
+from launcher.errors import LauncherGone, NothingRunning, UnknownService
 from launcher.profile.names import did_you_mean
 
 if TYPE_CHECKING:
@@ -28,31 +28,29 @@ LAST_LINES = 10
 
 def stop(args: Namespace) -> int:
     """Stop services, or everything."""
-    services = tuple(args.words)
-    by = "stopped by command"
-    return _command(args, wire.Stop(services=services, by=by) if services else wire.Shutdown(by=by))
+    return _command(args, lambda client: client.stop(args.words), tells=bool(args.words))
 
 
 def restart(args: Namespace) -> int:
     """Restart services."""
-    return _command(args, wire.Restart(services=tuple(args.words), force=args.force, by="restarted by command"))
+    return _command(args, lambda client: client.restart(args.words, force=args.force))
 
 
 def wait(args: Namespace) -> int:
     """Wait until services are ready."""
-    return _command(args, wire.Wait(services=tuple(args.words), timeout=args.timeout), quiet=True)
+    return _command(args, lambda client: client.wait(args.words, timeout=args.timeout), quiet=True)
 
 
 def probe(args: Namespace) -> int:
     """Check services now."""
-    return _command(args, wire.Probe(services=tuple(args.words)), quiet=True)
+    return _command(args, lambda client: client.probe(args.words), quiet=True)
 
 
 def status(args: Namespace) -> int:
     """Show every service."""
     from msgspec.structs import replace  # noqa: PLC0415
 
-    snapshot = _snapshot(folder_of(args))
+    snapshot = client_of(args).status()
     if args.words:
         views = tuple(view for name in args.words for view in _views(snapshot, name))
         snapshot = replace(snapshot, instances=views)
@@ -73,12 +71,13 @@ def status(args: Namespace) -> int:
 
 def why(args: Namespace) -> int:
     """Explain the state of a service."""
-    from launcher.observe.why import chain, suspects  # noqa: PLC0415
+    from launcher.observe.why import Evidence, chain, suspects  # noqa: PLC0415
 
-    folder = folder_of(args)
-    snapshot = _snapshot(folder)
+    snapshot = client_of(args).status()
     _views(snapshot, args.service)
-    evidence = _evidence(folder, suspects(snapshot, args.service), launcher=snapshot.pid)
+    evidence = Evidence()
+    if not args.host:  # another machine's logs and ports are not to be seen
+        evidence = _evidence(folder_of(args), suspects(snapshot, args.service), launcher=snapshot.pid)
     print("\n".join(chain(snapshot, args.service, evidence)))
     return 0
 
@@ -93,13 +92,14 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
 }
 
 
-def _command(args: Namespace, request: wire.AnyRequest, *, quiet: bool = False) -> int:
-    """Have a command carried out, showing its progress; the exit status."""
+def _command(
+    args: Namespace, ask: Callable[[Client], Iterator[wire.AnySent]], *, quiet: bool = False, tells: bool = True
+) -> int:
+    """Have a command carried out, showing its progress and, if it `tells`, the states reached; the exit status."""
     from launcher.observe.wording import started, wording  # noqa: PLC0415
 
-    folder = folder_of(args)
-    for answer in Client(folder).ask(request):
-        match answer:
+    for sent in ask(client_of(args)):
+        match sent:
             case wire.Moved(news=news) if not quiet:
                 lines = wording(news, since=None, signal="TERM", procfile=False)
                 if news.before is news.state and news.pid is not None:
@@ -109,15 +109,15 @@ def _command(args: Namespace, request: wire.AnyRequest, *, quiet: bool = False) 
             case wire.Told(news=told) if not quiet:
                 print(told.text, flush=True)
             case wire.Done():
-                error = wire.error_of(answer)
+                error = wire.error_of(sent.faults)
                 if error is not None:
                     raise error
-                if not isinstance(request, wire.Shutdown):
-                    print("\n".join(answer.lines))
-                return answer.status
+                if tells:
+                    print("\n".join(sent.lines))
+                return sent.status
             case _:
                 pass
-    return 0
+    raise LauncherGone("the launcher ended before it had answered")
 
 
 def _evidence(folder: Path, suspects: list[InstanceView], *, launcher: int) -> Evidence:
@@ -165,10 +165,11 @@ def folder_of(args: Namespace, *, running: bool = True) -> Path:
         return max(kept, key=lambda folder: (folder / "state.json").stat().st_mtime)
 
 
-def _snapshot(folder: Path) -> Snapshot:
-    answer = Client(folder).tell(wire.Status())
-    assert isinstance(answer, wire.Now)
-    return answer.snapshot
+def client_of(args: Namespace) -> Client:
+    """The launcher meant: a remote one where a host is named."""
+    if args.host:
+        return Client(host=args.host, token=args.token or os.environ.get("LAUNCHER_TOKEN", ""))
+    return Client(folder=folder_of(args))
 
 
 def _views(snapshot: Snapshot, name: str) -> list[InstanceView]:

@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 
 def show(args: Namespace) -> int:
     """Show the changes, the spells and how each service did."""
+    from launcher.control.running import holder  # noqa: PLC0415
+    from launcher.observe.history.asking import ask  # noqa: PLC0415
     from launcher.observe.history.record import StoreTrouble  # noqa: PLC0415
 
     since = _seconds(args.since)
     store, folder, services = _store(args)
     try:
-        found = _report(store, folder, args.words, since=since, lines=None if args.json else args.lines)
+        runs = holder(folder)
+        lines = None if args.json else args.lines
+        found = ask(store, args.words, since=since, lines=lines, pid=runs.pid if runs is not None else None)
     except StoreTrouble as trouble:
         raise HistoryUnreadable(str(trouble)) from trouble
     finally:
@@ -54,20 +58,6 @@ def render(found: Report) -> str:
     headings = ("service", "uptime", "up", "down", "restarts", "unhealthy", "down times", "mean to recovery")
     parts.append(_table([_course(course) for course in found.services], headings))
     return "\n\n".join(parts)
-
-
-def _report(store: Store, folder: Path, words: Sequence[str], *, since: float | None, lines: int | None) -> Report:
-    from launcher.control.running import holder  # noqa: PLC0415
-    from launcher.observe.history.keeper import this_boot  # noqa: PLC0415
-    from launcher.observe.history.read import Moment, report  # noqa: PLC0415
-
-    sessions = store.sessions()
-    runs = holder(folder)
-    live = ""
-    if runs is not None and sessions and sessions[-1].pid == runs.pid and not sessions[-1].ended:
-        live = sessions[-1].id
-    moment = Moment(at=time.time(), now=time.monotonic(), boot=this_boot(), live=live)
-    return report(store.records(words), sessions, moment, since=since, lines=lines)
 
 
 def _store(args: Namespace) -> tuple[Store, Path, list[str]]:

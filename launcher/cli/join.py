@@ -35,16 +35,11 @@ def join(target: Target, args: Namespace) -> int:
     show = show_of(args, plan, None, target.services)
     console = Console(writer, style_of(plan, show), quiet=show.quiet)
     console.system(f"{target.profile} runs already: joining it" + (" (Ctrl-C leaves it running)" if follows else ""))
-    request = wire.Start(
-        services=target.services,
-        named=target.named,
-        follow=follows,
-        by="asked for from another terminal",
-    )
     status = 0
     try:
         _await_socket(target.folder)
-        for answer in Client(target.folder).ask(request):
+        asking = Client(folder=target.folder).start(target.services, named=target.named, output=follows)
+        for answer in asking:
             match answer:
                 case wire.Moved(news=news) | wire.Told(news=news):
                     console(news)
@@ -55,7 +50,7 @@ def join(target: Target, args: Namespace) -> int:
                     console.system(f"{lines} lines came too fast: see the log files")
                 case wire.Done():
                     status = answer.status
-                    error = wire.error_of(answer)
+                    error = wire.error_of(answer.faults)
                     if error is not None:
                         raise error
                     for line in answer.lines:

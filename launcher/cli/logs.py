@@ -85,7 +85,7 @@ def _follow(folder: Path, words: list[str], pattern: re.Pattern[str] | None, sho
     from launcher.control import wire  # noqa: PLC0415
     from launcher.control.client import Client  # noqa: PLC0415
 
-    for answer in Client(folder).ask(wire.Logs(services=tuple(words))):
+    for answer in Client(folder=folder).logs(words):
         if isinstance(answer, wire.Output):
             for text in answer.text.split("\n")[:-1]:
                 if pattern is None or pattern.search(text):

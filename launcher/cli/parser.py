@@ -34,7 +34,20 @@ def parse(words: list[str], *, launch: bool = False) -> argparse.Namespace:
 
 
 def _first_word(words: list[str]) -> str | None:
-    takes_value = {"-C", "-d", "--app-root", "-e", "--env", "-f", "--procfile", "--profile", "--set", "--run-dir"}
+    takes_value = {
+        "-C",
+        "-d",
+        "--app-root",
+        "-e",
+        "--env",
+        "-f",
+        "--procfile",
+        "--profile",
+        "--set",
+        "--run-dir",
+        "--host",
+        "--token",
+    }
     skip = False
     for word in words:
         if skip:
@@ -100,6 +113,8 @@ def _common(parser: argparse.ArgumentParser, *, top: bool, procfile: bool) -> No
     group.add_argument(
         "--set", action="append", metavar="PATH=VALUE", default=default(None), help="override a value of the profile"
     )
+    group.add_argument("--host", metavar="URL", default=default(None), help="a launcher elsewhere: https://host:port")
+    group.add_argument("--token", default=default(None), help="its token (default: $LAUNCHER_TOKEN)")
     group.add_argument("--run-dir", metavar="DIR", default=default(None), help="instead of .launcher/NAME")
     group.add_argument("--debug", action="store_true", default=default(False), help="show tracebacks")
     group.add_argument("--no-colour", action="store_true", default=default(False), help="no colours")

@@ -13,12 +13,12 @@ from launcher.errors import OutputUnwritable
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from launcher.observe.timeline import Timeline
-
 
 def timeline(args: Namespace) -> int:
     """Show how the last start-up went."""
-    last = _last_start(args)
+    from launcher.cli.control import client_of  # noqa: PLC0415
+
+    last = client_of(args).timeline()
     if args.json or args.trace:
         from msgspec import json  # noqa: PLC0415  (for these two)
 
@@ -40,18 +40,6 @@ def timeline(args: Namespace) -> int:
         colour = on_terminal and not os.environ.get("NO_COLOR") and not args.no_colour
         print(waterfall(last, width=width, strokes=BLOCKS if _takes_blocks() else ASCII, colour=colour))
     return 0
-
-
-def _last_start(args: Namespace) -> Timeline:
-    from launcher.cli.control import folder_of  # noqa: PLC0415
-    from launcher.control import wire  # noqa: PLC0415
-    from launcher.control.client import Client  # noqa: PLC0415
-
-    answer = Client(folder_of(args)).tell(wire.LastStart())
-    if isinstance(answer, wire.Done) and (error := wire.error_of(answer)) is not None:
-        raise error  # a launcher of another version
-    assert isinstance(answer, wire.Timed)
-    return answer.timeline
 
 
 def _takes_blocks() -> bool:

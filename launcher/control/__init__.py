@@ -1,1 +1,1 @@
-"""Speak to a running launcher."""
+"""Speak to a running launcher: `from launcher.control.client import Client`."""

@@ -1,79 +1,257 @@
-"""Ask a running launcher: one connection for each request, its answers as they come.
+"""Ask a running launcher, in types: over the Unix socket of its run folder, or over HTTP where it is remote.
 
-Knows the wire and where the socket lies; prints nothing and decides nothing.
+    for sent in Client("dev").events():
+        ...
+
+One connection for each question. Knows the wire and where the socket lies; prints nothing and decides nothing.
 """
 
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from pathlib import Path
+from typing import Final, Protocol, TypeVar
+from urllib.parse import quote, urlencode
+
+from msgspec import DecodeError, json
 
 from launcher.control import wire
 from launcher.control.address import reachable
-from launcher.errors import LauncherGone, NothingRunning
+from launcher.errors import BadRequest, LauncherError, LauncherGone, NothingRunning
+from launcher.observe.timeline import Timeline
+from launcher.orchestrator.snapshot import Snapshot
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+T = TypeVar("T")
 
 #: A launcher that runs answers a look at it in milliseconds; one that is stopped (SIGSTOP) or hangs never does.
 PATIENCE: Final = 10.0
+_OK: Final = 200
 
 
 class Client:
-    """Speaks to the launcher of one run folder."""
+    """Speaks to one launcher: that of a `profile` in the project here, of a run `folder`, or at a `host`."""
+
+    def __init__(
+        self, profile: str | None = None, *, folder: Path | None = None, host: str = "", token: str = ""
+    ) -> None:
+        if host:
+            self._channel: Channel = Remote(host, token)
+            return
+        if folder is None:
+            from launcher.control.running import choose  # noqa: PLC0415
+            from launcher.profile.project import find_project  # noqa: PLC0415
+
+            folder = choose(find_project(Path.cwd()).root, profile).folder
+        self._channel = Local(folder)
+
+    # Looking ----------------------------------------------------------------------------------------------------
+
+    def status(self) -> Snapshot:
+        """Everything as it is now."""
+        return self._get("/status", Snapshot)
+
+    def timeline(self) -> Timeline:
+        """How the last start-up went."""
+        return self._get("/timeline", Timeline)
+
+    def get(self, path: str, **parameters: str) -> bytes:
+        """What an endpoint answers, as it stands there."""
+        with self._channel.ask("GET", _target(path, parameters.items())) as answer:
+            return answer.read()
+
+    # Streams ----------------------------------------------------------------------------------------------------
+
+    def events(self, services: Sequence[str] = (), *, after: str = "") -> Iterator[wire.AnySent]:
+        """A snapshot, then every change, until the launcher ends (LauncherGone where it didn't say so)."""
+        return self._stream("GET", "/events", services, headers={"Last-Event-ID": after} if after else {})
+
+    def logs(self, services: Sequence[str] = ()) -> Iterator[wire.AnySent]:
+        """What services print from now on."""
+        return self._stream("GET", "/logs", services, lines="0", follow="true")
+
+    # Commands: what happens meanwhile, and how they ended -----------------------------------------------------------
+
+    def start(
+        self, services: Sequence[str] = (), *, named: bool = False, output: bool = False
+    ) -> Iterator[wire.AnySent]:
+        """Start services (none: all) and what they depend on; `output`: and go on with what is printed."""
+        return self._stream("POST", "/start", services, named=_flag(named), output=_flag(output))
+
+    def stop(self, services: Sequence[str] = ()) -> Iterator[wire.AnySent]:
+        """Stop services (none: everything, and the launcher ends)."""
+        return self._stream("POST", "/stop", services)
+
+    def restart(self, services: Sequence[str] = (), *, force: bool = False) -> Iterator[wire.AnySent]:
+        """Stop and start services."""
+        return self._stream("POST", "/restart", services, force=_flag(force))
+
+    def wait(self, services: Sequence[str] = (), *, timeout: float | None = None) -> Iterator[wire.AnySent]:
+        """Until services are ready or completed, or never will be; at the latest after `timeout` seconds."""
+        return self._stream("GET", "/wait", services, wait="" if timeout is None else f"{timeout:g}")
+
+    def probe(self, services: Sequence[str] = ()) -> Iterator[wire.AnySent]:
+        """Check services now."""
+        return self._stream("GET", "/probe", services)
+
+    # How --------------------------------------------------------------------------------------------------------
+
+    def _get(self, path: str, kind: type[T]) -> T:
+        data = self.get(path)
+        try:
+            return json.decode(data, type=kind)
+        except (DecodeError, UnicodeDecodeError) as problem:
+            raise BadRequest(f"the running launcher's answer is not understood: {problem}") from problem
+
+    def _stream(
+        self, method: str, path: str, services: Sequence[str], *, headers: dict[str, str] | None = None, **more: str
+    ) -> Iterator[wire.AnySent]:
+        parameters = [
+            *(("service", name) for name in services),
+            *((name, value) for name, value in more.items() if value),
+        ]
+        accept = {"Accept": wire.EVENT_STREAM, **(headers or {})}
+        with self._channel.ask(method, _target(path, parameters), headers=accept, patient=True) as answer:
+            for line in answer:
+                if line.startswith(b"data: "):
+                    sent = wire.decode_sent(line[6:])
+                    yield sent
+                    if isinstance(sent, wire.Ended):
+                        return
+
+
+class Answer(Protocol):
+    """An answer on its way."""
+
+    def read(self) -> bytes: ...
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+
+class Channel(Protocol):
+    """A way to a launcher."""
+
+    def ask(
+        self, method: str, target: str, *, headers: dict[str, str] | None = None, patient: bool = False
+    ) -> AbstractContextManager[Answer]:
+        """Send a request; the answer is there inside the `with`. `patient`: it may take any time to go on."""
+        ...
+
+
+class _UnixConnection(HTTPConnection):
+    """HTTP over the control socket of a run folder."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__("launcher", timeout=PATIENCE)
         self._folder = folder
 
-    def ask(self, request: wire.AnyRequest) -> Iterator[wire.AnyAnswer]:
-        """Send `request` and yield every answer up to the last one; closing the iterator leaves the conversation.
-
-        Raises NothingRunning when nobody listens (a socket that a crash left behind included), LauncherGone when the
-        launcher ends, or does not answer a plain question, before the last answer.
-        """
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(PATIENCE)
-            self._connect(connection)
-            patient = not isinstance(request, wire.Ping | wire.Status | wire.LastStart)
-            try:
-                connection.sendall(wire.encode(request))
-                if patient:
-                    connection.settimeout(None)
-                with connection.makefile("rb") as lines:
-                    for line in lines:
-                        if not line.endswith(b"\n"):
-                            break
-                        answer = wire.decode_answer(line)
-                        yield answer
-                        if wire.is_last(request, answer):
-                            return
-            except TimeoutError as problem:
-                raise LauncherGone(
-                    f"the launcher in {self._folder} has not answered for {PATIENCE:g} s",
-                    remedy="It may be stopped (SIGSTOP) or hang; see what its process does.",
-                ) from problem
-            except (ConnectionError, BrokenPipeError) as problem:
-                raise self._gone() from problem
-            raise self._gone()
-
-    def tell(self, request: wire.AnyRequest) -> wire.AnyAnswer:
-        """Send `request` and return its last answer alone."""
-        last: wire.AnyAnswer | None = None
-        for answer in self.ask(request):
-            last = answer
-        if last is None:
-            raise self._gone()
-        return last
-
-    def _connect(self, connection: socket.socket) -> None:
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(PATIENCE)
         try:
             with reachable(self._folder) as address:
-                connection.connect(address)
+                self.sock.connect(address)
         except TimeoutError as problem:
             raise LauncherGone(f"the launcher in {self._folder} takes no connection") from problem
         except OSError as problem:
             raise NothingRunning(f"no launcher listens in {self._folder} ({problem.strerror})") from problem
 
-    def _gone(self) -> LauncherGone:
-        return LauncherGone(f"the launcher in {self._folder} ended before it had answered")
+
+class Local:
+    """The launcher of one run folder.
+
+    Raises NothingRunning when nobody listens (a socket that a crash left behind included), LauncherGone when the
+    launcher ends before it has answered, or does not answer a plain question.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @contextmanager
+    def ask(
+        self, method: str, target: str, *, headers: dict[str, str] | None = None, patient: bool = False
+    ) -> Iterator[Answer]:
+        connection = _UnixConnection(self._folder)
+        try:
+            connection.request(method, target, headers=headers or {})
+            if patient:
+                connection.sock.settimeout(None)
+            answer: HTTPResponse = connection.getresponse()
+            if answer.status != _OK:
+                raise wire.read_problem(answer.read())
+            yield answer
+        except TimeoutError as problem:
+            raise LauncherGone(
+                f"the launcher in {self._folder} has not answered for {PATIENCE:g} s",
+                remedy="It may be stopped (SIGSTOP) or hang; see what its process does.",
+            ) from problem
+        except (OSError, HTTPException) as problem:
+            raise LauncherGone(f"the launcher in {self._folder} ended before it had answered") from problem
+        finally:
+            connection.close()
+
+
+class Remote:
+    """A launcher on another machine, or over TCP."""
+
+    def __init__(self, host: str, token: str) -> None:
+        self._host = host.rstrip("/")
+        self._token = token
+
+    @contextmanager
+    def ask(
+        self, method: str, target: str, *, headers: dict[str, str] | None = None, patient: bool = False
+    ) -> Iterator[Answer]:
+        import requests  # noqa: PLC0415  (10 MB, for a remote launcher only)
+
+        given = {**(headers or {}), **({"Authorization": f"Bearer {self._token}"} if self._token else {})}
+        timeout = (PATIENCE, None if patient else PATIENCE)
+        try:
+            with requests.request(
+                method, self._host + target, headers=given, timeout=timeout, stream=True, allow_redirects=False
+            ) as answer:
+                if answer.status_code != _OK:
+                    raise _refused(answer.status_code, answer.content, self._host)
+                yield _Remote(answer.iter_content(None))
+        except requests.RequestException as problem:
+            raise LauncherGone(f"no launcher answers at {self._host}: {_reason(problem)}") from problem
+
+
+class _Remote:
+    """requests' answer, as lines."""
+
+    def __init__(self, parts: Iterator[bytes]) -> None:
+        self._parts = parts
+
+    def read(self) -> bytes:
+        return b"".join(self._parts)
+
+    def __iter__(self) -> Iterator[bytes]:
+        rest = b""
+        for part in self._parts:
+            *lines, rest = (rest + part).split(b"\n")
+            yield from lines
+
+
+def _refused(status: int, content: bytes, host: str) -> LauncherError:
+    found = wire.read_problem(content)
+    # Whatever else may listen there: a proxy, another program.
+    return (
+        found if found.code != BadRequest.code else BadRequest(f"{host} answers with HTTP {status}, not as a launcher")
+    )
+
+
+def _reason(problem: Exception) -> str:
+    cause = problem.__cause__ or problem.__context__ or problem
+    return str(getattr(cause, "reason", None) or cause)[:200]
+
+
+def _target(path: str, parameters: object) -> str:
+    query = urlencode(list(parameters))  # type: ignore[call-overload]
+    return quote(path) + (f"?{query}" if query else "")
+
+
+def _flag(value: bool) -> str:  # noqa: FBT001  (it is turned into a text)
+    return "true" if value else ""

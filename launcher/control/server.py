@@ -1,308 +1,136 @@
-"""The control server of a running launcher: one thread turns requests into events and answers into lines.
+"""The control server: uvicorn in a thread of its own, on sockets that listen already.
 
-The loop is never waited for and never waits: requests are posted to its queue; its answers and news, and the reader's
-output, are put into queues here and a byte in a socket pair wakes the thread. A slow or dead client costs itself alone.
-The server knows the wire and the loop's events; it holds no state of any service.
+Here stands what bounds a client: how many there may be, how long a request may take to arrive, how long an answer may
+take to be read. Knows connections, and nothing of what is asked.
 """
 
 from __future__ import annotations
 
-import os
-import selectors
+import asyncio
 import socket
 import threading
-import time
-from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
 
-from launcher import __version__
-from launcher.control import wire
-from launcher.control.connection import Connection, Follower
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from launcher.control.admission import Admission, Rules
+from launcher.control.api import application
+from launcher.control.bridge import Bridge, Sources
 from launcher.control.listening import vanish
-from launcher.errors import BadRequest, WaitTimeout
-from launcher.orchestrator.events import CheckAsked, RestartAsked, SnapshotAsked, StartAsked, StopAsked, WaitAsked
-from launcher.orchestrator.snapshot import Changed, Noted, Snapshot, State
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+#: Connections at a time; a further one is closed at once. The descriptors that are left are for services.
+MOST_CONNECTIONS = 512
+#: How long a connection may be without a request that is being answered, in seconds: slow heads and endless bodies too.
+IDLE = 10.0
+SWEEP = 2.0
+#: How long the end may take, in seconds.
+PATIENCE = 1.0
 
-    from launcher.control.connection import Batch
-    from launcher.observe.timeline import Timeline
-    from launcher.orchestrator.events import Outcome, Post, Reply
 
-    #: Subscribes a consumer of output and returns what ends the subscription.
-    Follow = Callable[[Callable[[Batch], None]], Callable[[], None]]
+class Protocol(H11Protocol):
+    """uvicorn's, for a bounded number of connections."""
 
-#: How long to take no connection after the system refused one (no descriptor left).
-_RESPITE: Final = 1.0
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        if len(self.connections) >= MOST_CONNECTIONS:
+            transport.abort()
+            return
+        super().connection_made(transport)
 
-_SETTLED: Final = frozenset({State.READY, State.COMPLETED})
+    def data_received(self, data: bytes) -> None:
+        if not self.transport_is_gone:
+            super().data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.transport_is_gone:
+            super().connection_lost(exc)
+
+    @property
+    def transport_is_gone(self) -> bool:
+        """Whether it was one connection too many."""
+        return self.transport is None
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether a request has arrived whose answer is under way."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+
+class _Uvicorn(uvicorn.Server):
+    """uvicorn without its clock: it ends when told, not up to 0.1 s later."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.leave = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        await self.leave.wait()
 
 
 class Server:
-    """Serves who connects to `listener`, the socket in `folder`; an Observer too, to tell clients of progress."""
+    """Serves until `close`, in the thread that calls `serve`."""
 
-    def __init__(
-        self,
-        folder: Path,
-        listener: socket.socket,
-        *,
-        post: Post,
-        follow: Follow,
-        timeline: Callable[[], Timeline] | None = None,
-    ) -> None:
-        self._folder = folder
-        self._timeline = timeline
-        self._post = post
-        self._follow = follow
-        self._selector = selectors.DefaultSelector()
-        self._connections: set[Connection] = set()
-        self._inbox: deque[Callable[[], None]] = deque()
-        self._wake_in, self._wake_out = socket.socketpair()
-        #: Connections with a command under way; read by the loop's thread, written by the server's only.
-        self._curious = 0
-        self._closing_at: float | None = None
-        self._resume_at: float | None = None
-        self._listener: socket.socket | None = listener
-        for end in (self._wake_in, self._wake_out):
-            end.setblocking(False)
-        self._selector.register(listener, selectors.EVENT_READ)
-        self._selector.register(self._wake_in, selectors.EVENT_READ)
+    def __init__(self, sources: Sources, sockets: Sequence[socket.socket], *, rules: Rules) -> None:
+        self._sources = sources
+        self._sockets = list(sockets)
+        self._rules = rules
+        self._ready = threading.Event()
         self._gone = threading.Event()
 
-    # What other threads call -----------------------------------------------------------------------------------
-
-    def __call__(self, news: Changed | Noted) -> None:
-        """Tell every client with a command under way; called in the loop's thread."""
-        if self._curious:
-            answer = wire.Moved(news=news) if isinstance(news, Changed) else wire.Told(news=news)
-            self._later(lambda: self._tell(answer))
-
-    def close(self, timeout: float = 1.0) -> None:
-        """Send what is on its way, for `timeout` seconds at most, and vanish. Replies made before this are sent."""
-        if not self._gone.is_set():
-            self._later(lambda: self._begin_closing(time.monotonic() + timeout))
-            self._gone.wait(timeout + 1.0)
-
-    def _later(self, work: Callable[[], None]) -> None:
-        """Have `work` done in the server's thread; from any thread, returns at once."""
-        self._inbox.append(work)
-        self._wake()
-
-    def _wake(self) -> None:
-        with suppress(OSError):  # full: it will wake anyway; closed: nobody is there to wake
-            self._wake_out.send(b"\0")
-
-    # The thread ------------------------------------------------------------------------------------------------
-
     def serve(self) -> None:
-        """Serve in the calling thread until `close`."""
-        while not self._is_over():
-            for key, events in self._selector.select(self._patience()):
-                if key.fileobj is self._wake_in:
-                    with suppress(BlockingIOError):
-                        self._wake_in.recv(4096)
-                elif key.fileobj is self._listener:
-                    self._accept()
-                else:
-                    self._attend(key.data, events)
-            while self._inbox:
-                self._inbox.popleft()()
-            self._expire()
-            for connection in list(self._connections):
-                self._push(connection)
-        for connection in list(self._connections):
-            self._drop(connection)
-        self._selector.close()
-        self._wake_in.close()
-        self._wake_out.close()
-        self._gone.set()
-
-    def _is_over(self) -> bool:
-        if self._closing_at is None:
-            return False
-        return time.monotonic() >= self._closing_at or not any(each.has_more for each in self._connections)
-
-    def _patience(self) -> float | None:
-        """Seconds until the next deadline; None: until something happens."""
-        deadlines = [each.deadline for each in self._connections if each.deadline is not None]
-        deadlines += [at for at in (self._closing_at, self._resume_at) if at is not None]
-        return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
-
-    def _begin_closing(self, at: float) -> None:
-        self._closing_at = at
-        if self._listener is not None:
-            if self._resume_at is None:
-                self._selector.unregister(self._listener)
-            vanish(self._folder, self._listener)
-            self._listener = None
-        self._resume_at = None
-        for connection in self._connections:
-            if connection.follower is not None:
-                connection.follower.send_to(connection)
-                connection.send(wire.Ended())
-
-    def _accept(self) -> None:
-        assert self._listener is not None
+        """Serve in the calling thread."""
         try:
-            sock, _ = self._listener.accept()
-        except (BlockingIOError, ConnectionAbortedError):
-            return
-        except OSError:
-            # No descriptor is left. The listener stays readable, so watching it on would spin.
-            self._selector.unregister(self._listener)
-            self._resume_at = time.monotonic() + _RESPITE
-            return
-        connection = Connection(sock)
-        self._connections.add(connection)
-        self._selector.register(sock, selectors.EVENT_READ, connection)
+            asyncio.run(self._serve())
+        finally:
+            self._ready.set()
+            self._gone.set()
 
-    def _attend(self, connection: Connection, events: int) -> None:
-        if connection not in self._connections:
-            return
-        if events & selectors.EVENT_READ and not connection.read():
-            self._drop(connection)
-            return
-        self._converse(connection)
+    def close(self, timeout: float = PATIENCE) -> None:
+        """Send what is on its way, for `timeout` seconds at most, and vanish. Outcomes told before this are sent."""
+        self._ready.wait(timeout)
+        with suppress(RuntimeError):  # it is gone already
+            self._loop.call_soon_threadsafe(self._begin_closing)
+        self._gone.wait(timeout + PATIENCE)
 
-    def _converse(self, connection: Connection) -> None:
-        """Take up the next request when none is under way."""
-        while connection.request is None and (line := connection.next_line()) is not None:
-            try:
-                request = wire.decode_request(line)
-            except BadRequest as problem:
-                connection.send(wire.refusal(problem))
-            else:
-                self._take_up(connection, request)
-        if connection.is_over_long and not connection.ending:
-            connection.send(wire.refusal(BadRequest(f"a request holds at most {wire.LONGEST_REQUEST} bytes")))
-            connection.ending = True
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        # Accepting may fail for want of descriptors; asyncio tries again by itself, and nobody can mend it here.
+        self._loop.set_exception_handler(lambda *_: None)
+        self._bridge = Bridge(self._sources, self._loop)
+        config = uvicorn.Config(
+            Admission(application(self._bridge), self._rules),
+            http=Protocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            timeout_graceful_shutdown=1,
+        )
+        self._uvicorn = _Uvicorn(config)
+        sweeper = asyncio.ensure_future(self._sweep())
+        self._ready.set()
+        await self._uvicorn.serve(sockets=self._sockets)
+        sweeper.cancel()
 
-    def _take_up(self, connection: Connection, request: wire.AnyRequest) -> None:  # noqa: C901, PLR0912  (a row for each request)
-        ticket = connection.begin(request)
-        self._count_curious()
-        reply = self._replier(connection, ticket)
-        match request:
-            case wire.Ping():
-                self._answer(connection, ticket, wire.Pong(pid=os.getpid(), version=__version__))
-            case wire.Status():
-                self._look(lambda snapshot: self._answer(connection, ticket, wire.Now(snapshot=snapshot)))
-            case wire.LastStart():
-                assert self._timeline is not None
-                self._answer(connection, ticket, wire.Timed(timeline=self._timeline()))
-            case wire.Start():
-                if request.follow:
-                    self._subscribe(connection, ())
-                self._post(StartAsked(services=request.services, named=request.named, by=request.by, reply=reply))
-            case wire.Stop(services=()):
-                problem = BadRequest("stop needs the services to stop", remedy="To stop everything: shutdown.")
-                self._answer(connection, ticket, wire.refusal(problem))
-            case wire.Stop():
-                self._post(StopAsked(services=request.services, by=request.by, reply=reply))
-            case wire.Restart():
-                self._post(RestartAsked(services=request.services, force=request.force, by=request.by, reply=reply))
-            case wire.Shutdown():
-                self._post(StopAsked(by=request.by, reply=reply))
-            case wire.Wait():
-                if request.timeout is not None:
-                    connection.deadline = time.monotonic() + request.timeout
-                self._post(WaitAsked(services=request.services, reply=reply))
-            case wire.Probe():
-                self._post(CheckAsked(services=request.services, reply=reply))
-            case wire.Logs():
-                self._subscribe(connection, request.services)
+    def _begin_closing(self) -> None:
+        self._bridge.close()
+        vanish(self._sources.folder, self._sockets[0])
+        self._uvicorn.should_exit = True
+        self._uvicorn.leave.set()
 
-    def _subscribe(self, connection: Connection, services: tuple[str, ...]) -> None:
-        follower = Follower(services, self._wake)
-        follower.unsubscribe = self._follow(follower.take)
-        connection.follower = follower
-
-    def _replier(self, connection: Connection, ticket: int) -> Reply:
-        """What the loop calls, in its own thread, when a command has ended."""
-
-        def reply(outcome: Outcome) -> None:
-            self._later(lambda: self._answer(connection, ticket, wire.done_of(outcome)))
-
-        return reply
-
-    def _look(self, seen: Callable[[Snapshot], None]) -> None:
-        """Ask the loop for a snapshot and have it seen in the server's thread."""
-        self._post(SnapshotAsked(lambda snapshot: self._later(lambda: seen(snapshot))))
-
-    def _answer(self, connection: Connection, ticket: int, answer: wire.Answer) -> None:
-        """Give the outcome of a request, unless the client has left or it was answered already."""
-        if connection not in self._connections or connection.ticket != ticket or connection.request is None:
-            return
-        connection.send(answer)
-        if wire.is_last(connection.request, answer):
-            connection.finish()
-        else:
-            connection.wants_news = False  # a follower goes on with the output
-        self._count_curious()
-        self._converse(connection)
-
-    def _tell(self, answer: wire.Answer) -> None:
-        for connection in self._connections:
-            if connection.wants_news:
-                connection.send(answer)
-
-    def _count_curious(self) -> None:
-        self._curious = sum(connection.wants_news for connection in self._connections)
-
-    def _expire(self) -> None:
-        now = time.monotonic()
-        for connection in self._connections:
-            if connection.deadline is not None and connection.deadline <= now:
-                connection.deadline = None
-                self._give_up(connection)
-        if self._resume_at is not None and self._resume_at <= now and self._listener is not None:
-            self._resume_at = None
-            self._selector.register(self._listener, selectors.EVENT_READ)
-
-    def _give_up(self, connection: Connection) -> None:
-        """A wait has taken too long: say what is missing."""
-        request, ticket = connection.request, connection.ticket
-        if isinstance(request, wire.Wait):
-            services, timeout = request.services, request.timeout
-
-            def tell(snapshot: Snapshot) -> None:
-                problem = WaitTimeout(f"not ready within {timeout:g} s: {_missing(snapshot, services)}")
-                self._answer(connection, ticket, wire.refusal(problem))
-
-            self._look(tell)
-
-    def _push(self, connection: Connection) -> None:
-        """Write what can be written, and listen for what the connection needs next."""
-        follower = connection.follower
-        if follower is not None:
-            follower.send_to(connection)
-        is_gone = not connection.flush()
-        while follower is not None and follower.has_more and not is_gone and not connection.has_more:
-            follower.send_to(connection)  # all was taken at once: no writability will be told that could wake us
-            is_gone = not connection.flush()
-        is_too_slow = not connection.has_room and connection.follower is None
-        if is_gone or is_too_slow or (connection.ending and not connection.has_more):
-            self._drop(connection)
-            return
-        events = selectors.EVENT_WRITE if connection.has_more else 0
-        events |= 0 if connection.ending else selectors.EVENT_READ
-        if self._selector.get_key(connection.sock).events != events:
-            self._selector.modify(connection.sock, events, connection)
-
-    def _drop(self, connection: Connection) -> None:
-        self._connections.discard(connection)
-        self._selector.unregister(connection.sock)
-        connection.sock.close()
-        if connection.follower is not None:
-            connection.follower.unsubscribe()
-            connection.follower = None
-        self._count_curious()
-
-
-def _missing(snapshot: Snapshot, services: tuple[str, ...]) -> str:
-    """The instances not yet ready among those waited for, each with its state and reason."""
-    views = [view for name in services for view in snapshot.of(name)] if services else snapshot.instances
-    late = [f"{view.label} is {view.state} ({view.reason.text})" for view in views if view.state not in _SETTLED]
-    return "; ".join(late) or "everything is ready now"
+    async def _sweep(self) -> None:
+        """Close connections that have had nothing to be answered for too long."""
+        since: dict[Protocol, float] = {}
+        while True:
+            await asyncio.sleep(SWEEP)
+            now = self._loop.time()
+            idle = [one for one in self._uvicorn.server_state.connections if not one.is_answering]  # type: ignore[union-attr]
+            since = {one: since.get(one, now) for one in idle}  # type: ignore[misc, arg-type]
+            for one, at in since.items():
+                if now - at >= IDLE:
+                    one.transport.close()

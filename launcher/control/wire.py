@@ -1,66 +1,123 @@
-"""The line protocol: every request and every answer, as frozen values that are one JSON object a line.
+"""What travels between a running launcher and its clients, as frozen values: the one place that knows their form.
 
-A conversation is one request, any number of answers, and one last answer whose type the request names (`ends_with`);
-then the connection may carry the next request. This is the only place that knows the form on the wire: the server, the
-client and the commands speak in these values.
+An answer is JSON; a stream is server-sent events, whose name is the value's `say`; an error is a problem after RFC
+9457. Server, client, the OpenAPI document and docs/api.md are all made from these types.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final
+from typing import Final
 
-from msgspec import DecodeError, Meta, Struct, json
+from msgspec import DecodeError, Struct, convert, json
 
 from launcher.errors import CATALOGUE, BadRequest, LauncherError, ProblemsFound
-from launcher.observe.timeline import Timeline
-from launcher.orchestrator.snapshot import Changed, Noted, Snapshot
+from launcher.orchestrator.events import Outcome
+from launcher.orchestrator.snapshot import Changed, InstanceView, Noted, Snapshot
 
-if TYPE_CHECKING:
-    from launcher.orchestrator.events import Outcome
-
-#: A request longer than this is refused: nobody types it, and the server keeps it in memory.
-LONGEST_REQUEST: Final = 64 * 1024
+#: What a client that wants to see progress accepts.
+EVENT_STREAM: Final = "text/event-stream"
+#: RFC 9457.
+PROBLEM: Final = "application/problem+json"
 
 
 # Answers -------------------------------------------------------------------------------------------------------
 
 
-class Answer(Struct, frozen=True, kw_only=True, tag_field="say"):
-    """What the launcher says; `say` on the wire tells which kind."""
+class ServiceAnswer(Struct, frozen=True, kw_only=True):
+    """One service: its instances as they are now."""
+
+    service: str
+    instances: tuple[InstanceView, ...]
 
 
-class Pong(Answer, frozen=True, kw_only=True, tag="pong"):
-    """I am here."""
+class HealthAnswer(Struct, frozen=True, kw_only=True):
+    """Whether all is well; `missing` are the instances that are not, each with its state and reason."""
 
-    pid: int
-    version: str
+    ok: bool
+    level: str
+    missing: tuple[str, ...] = ()
 
 
-class Now(Answer, frozen=True, kw_only=True, tag="now"):
-    """Everything as it is now."""
+class Dependency(Struct, frozen=True, kw_only=True):
+    """What a service waits for."""
+
+    service: str
+    condition: str
+    required: bool
+    on_loss: str
+
+
+class Node(Struct, frozen=True, kw_only=True):
+    """One service of the graph; those of layer 0 depend on nothing."""
+
+    service: str
+    layer: int
+    depends_on: tuple[Dependency, ...]
+
+
+class GraphAnswer(Struct, frozen=True, kw_only=True):
+    """Who depends on whom, in the order of the layers."""
+
+    services: tuple[Node, ...]
+
+
+class CommandAnswer(Struct, frozen=True, kw_only=True):
+    """A command has ended, in this state: never merely "accepted". `status` is what a terminal command exits with."""
+
+    ok: bool
+    lines: tuple[str, ...] = ()
+    status: int = 0
+    instances: tuple[InstanceView, ...] = ()
+
+
+class Fault(Struct, frozen=True, kw_only=True):
+    """A `LauncherError` as it travels; `launcher explain CODE` tells more."""
+
+    code: int
+    sentence: str
+    where: str = ""
+    remedy: str = ""
+
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """A refusal, after RFC 9457: `status` is HTTP's, `exit_status` a terminal command's."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: int
+    remedy: str = ""
+    exit_status: int = 1
+    faults: tuple[Fault, ...] = ()
+
+
+# Streams -------------------------------------------------------------------------------------------------------
+
+
+class Sent(Struct, frozen=True, kw_only=True, tag_field="say"):
+    """One event of a stream."""
+
+
+class Everything(Sent, frozen=True, kw_only=True, tag="snapshot"):
+    """Everything as it is now: the first event, and again where some were missed."""
 
     snapshot: Snapshot
 
 
-class Timed(Answer, frozen=True, kw_only=True, tag="timed"):
-    """The last start-up."""
-
-    timeline: Timeline
-
-
-class Moved(Answer, frozen=True, kw_only=True, tag="moved"):
-    """Progress: an instance changed its state."""
+class Moved(Sent, frozen=True, kw_only=True, tag="changed"):
+    """An instance changed its state, or its process became known."""
 
     news: Changed
 
 
-class Told(Answer, frozen=True, kw_only=True, tag="told"):
-    """Progress: a line of the launcher's own."""
+class Told(Sent, frozen=True, kw_only=True, tag="noted"):
+    """A line of the launcher's own."""
 
     news: Noted
 
 
-class Output(Answer, frozen=True, kw_only=True, tag="output"):
+class Output(Sent, frozen=True, kw_only=True, tag="output"):
     """Whole lines that an instance printed, at one time; bytes that are no UTF-8 have been replaced."""
 
     instance: str
@@ -69,188 +126,116 @@ class Output(Answer, frozen=True, kw_only=True, tag="output"):
     at: float
 
 
-class Missed(Answer, frozen=True, kw_only=True, tag="missed"):
+class Missed(Sent, frozen=True, kw_only=True, tag="missed"):
     """So many lines of output came faster than they were read, and are in the log files only."""
 
     lines: int
 
 
-class Problem(Struct, frozen=True, kw_only=True):
-    """A `LauncherError` as it travels."""
-
-    code: int
-    sentence: str
-    where: str = ""
-    remedy: str = ""
-
-
-class Done(Answer, frozen=True, kw_only=True, tag="done"):
-    """The command has ended: in this state, never merely "accepted"."""
+class Done(Sent, frozen=True, kw_only=True, tag="done"):
+    """The command has ended: in this state, or with these faults."""
 
     ok: bool
     lines: tuple[str, ...] = ()
     status: int = 0
-    problems: tuple[Problem, ...] = ()
+    faults: tuple[Fault, ...] = ()
 
 
-class Ended(Answer, frozen=True, kw_only=True, tag="ended"):
-    """The output followed has ended, because the launcher ends."""
+class Ended(Sent, frozen=True, kw_only=True, tag="ended"):
+    """The stream ends, because the launcher does."""
 
 
-AnyAnswer = Pong | Now | Timed | Moved | Told | Output | Missed | Done | Ended
+AnySent = Everything | Moved | Told | Output | Missed | Done | Ended
+
+encode = json.Encoder().encode
+_sent: json.Decoder[AnySent] = json.Decoder(AnySent)
 
 
-# Requests ------------------------------------------------------------------------------------------------------
-
-
-class Request(Struct, frozen=True, kw_only=True, tag_field="do", forbid_unknown_fields=True):
-    """What is asked; `do` on the wire tells which kind."""
-
-    #: The type of the answer that ends the conversation.
-    ends_with: ClassVar[type[Answer]] = Done
-
-
-class Ping(Request, frozen=True, kw_only=True, tag="ping"):
-    """Ask whether it is there."""
-
-    ends_with: ClassVar[type[Answer]] = Pong
-
-
-class Status(Request, frozen=True, kw_only=True, tag="status"):
-    """Ask how everything is."""
-
-    ends_with: ClassVar[type[Answer]] = Now
-
-
-class LastStart(Request, frozen=True, kw_only=True, tag="timeline"):
-    """Ask how the last start-up went."""
-
-    ends_with: ClassVar[type[Answer]] = Timed
-
-
-class Start(Request, frozen=True, kw_only=True, tag="start"):
-    """Start `services` (none: all) and what they depend on.
-
-    `named`: a completed task among them runs again. `follow`: send the output too, before the outcome and after it,
-    until the launcher ends (`Ended`) or the asker leaves.
-    """
-
-    services: tuple[str, ...] = ()
-    named: bool = False
-    follow: bool = False
-    by: str = ""
-
-
-class Stop(Request, frozen=True, kw_only=True, tag="stop"):
-    """Stop these services; the launcher goes on."""
-
-    services: tuple[str, ...]
-    by: str = ""
-
-
-class Restart(Request, frozen=True, kw_only=True, tag="restart"):
-    """Stop and start `services` (none: all); `force`: whatever their gates say."""
-
-    services: tuple[str, ...] = ()
-    force: bool = False
-    by: str = ""
-
-
-class Shutdown(Request, frozen=True, kw_only=True, tag="shutdown"):
-    """Stop everything, and end."""
-
-    by: str = ""
-
-
-class Wait(Request, frozen=True, kw_only=True, tag="wait"):
-    """Say when `services` (none: all) are ready or completed, or never will be; at the latest after `timeout` s."""
-
-    services: tuple[str, ...] = ()
-    timeout: Annotated[float, Meta(ge=0)] | None = None
-
-
-class Probe(Request, frozen=True, kw_only=True, tag="probe"):
-    """Check `services` (none: all) now; the lines of `Done` are their answers, its status 1 when one is not healthy."""
-
-    services: tuple[str, ...] = ()
-
-
-class Logs(Request, frozen=True, kw_only=True, tag="logs"):
-    """Send the output of `services` (none: all) from now on. What was printed before is in the log files."""
-
-    ends_with: ClassVar[type[Answer]] = Ended
-
-    services: tuple[str, ...] = ()
-
-
-AnyRequest = Ping | Status | LastStart | Start | Stop | Restart | Shutdown | Wait | Probe | Logs
-
-_encoder = json.Encoder()
-_requests: json.Decoder[AnyRequest] = json.Decoder(AnyRequest)
-_answers: json.Decoder[AnyAnswer] = json.Decoder(AnyAnswer)
-
-
-def encode(message: Request | Answer) -> bytes:
-    """One line, newline included; JSON escapes every newline within."""
-    return _encoder.encode(message) + b"\n"
-
-
-def decode_request(line: bytes) -> AnyRequest:
-    """The request in a line, or BadRequest with what is wrong about it."""
+def decode_sent(data: bytes) -> AnySent:
+    """An event's data, or BadRequest: then the launcher speaks another version of this."""
     try:
-        return _requests.decode(line)
-    except (DecodeError, UnicodeDecodeError) as problem:
-        raise BadRequest(f"request not understood: {problem}") from problem
-
-
-def decode_answer(line: bytes) -> AnyAnswer:
-    """The answer in a line, or BadRequest: then the launcher speaks another version of this protocol."""
-    try:
-        return _answers.decode(line)
+        return _sent.decode(data)
     except (DecodeError, UnicodeDecodeError) as problem:
         raise BadRequest(f"the running launcher's answer is not understood: {problem}") from problem
 
 
-def is_last(request: Request, answer: Answer) -> bool:
-    """Whether `answer` ends the conversation that `request` began."""
-    if isinstance(request, Start) and request.follow:
-        return isinstance(answer, Ended)
-    if isinstance(answer, Done) and not answer.ok:
-        return True  # a refusal ends any conversation
-    return isinstance(answer, request.ends_with)
+def sent_of(news: Changed | Noted) -> Moved | Told:
+    """A piece of news as it is sent."""
+    return Moved(news=news) if isinstance(news, Changed) else Told(news=news)
 
 
 # Errors and outcomes -------------------------------------------------------------------------------------------
 
+#: HTTP's word for an error, by its code; by its range for all others.
+_HTTP: Final = {
+    2003: 404,
+    2010: 409,
+    4002: 504,
+    9004: 400,
+    9006: 400,
+    9011: 401,
+    9012: 403,
+    9013: 404,
+    9014: 405,
+    9020: 503,
+}
+_HTTP_BY_RANGE: Final = {2: 409, 3: 409, 4: 409, 5: 409}
 
-def problems_of(error: LauncherError | None) -> tuple[Problem, ...]:
+
+def faults_of(error: LauncherError | None) -> tuple[Fault, ...]:
     """An error, or each of several, in the form that travels."""
     if error is None:
         return ()
     if isinstance(error, ProblemsFound):
-        return tuple(problem for each in error.problems for problem in problems_of(each))
-    return (Problem(code=error.code, sentence=error.sentence, where=error.where, remedy=error.remedy),)
+        return tuple(fault for each in error.problems for fault in faults_of(each))
+    return (Fault(code=error.code, sentence=error.sentence, where=error.where, remedy=error.remedy),)
 
 
-def error_of(done: Done) -> LauncherError | None:
+def error_of(faults: tuple[Fault, ...]) -> LauncherError | None:
     """The error that a command ended with, of its own class again."""
     errors = [
-        CATALOGUE.get(problem.code, LauncherError)(problem.sentence, where=problem.where, remedy=problem.remedy)
-        for problem in done.problems
+        CATALOGUE.get(fault.code, LauncherError)(fault.sentence, where=fault.where, remedy=fault.remedy)
+        for fault in faults
     ]
     if len(errors) > 1:
         return ProblemsFound(errors)
     return errors[0] if errors else None
 
 
+def problem_of(error: LauncherError) -> Problem:
+    """A refusal as HTTP has it."""
+    faults = faults_of(error)
+    first = faults[0] if faults else Fault(code=error.code, sentence=error.sentence)
+    kind = CATALOGUE.get(first.code, type(error))
+    return Problem(
+        type=f"urn:launcher:error:{first.code}",
+        title=kind.title,
+        status=_HTTP.get(first.code, _HTTP_BY_RANGE.get(first.code // 1000, 500)),
+        detail=str(error),
+        code=first.code,
+        remedy=first.remedy,
+        exit_status=error.status,
+        faults=faults,
+    )
+
+
+def read_problem(data: bytes) -> LauncherError:
+    """The error in a refusal; BadRequest where it holds none."""
+    try:
+        problem = convert(json.decode(data), Problem)
+    except (DecodeError, UnicodeDecodeError) as error:
+        return BadRequest(f"the running launcher's answer is not understood: {error}")
+    found = error_of(problem.faults)
+    return found if found is not None else BadRequest(problem.detail, remedy=problem.remedy)
+
+
+def status_of(outcome: Outcome) -> int:
+    """What a terminal command exits with; a failure never with 0."""
+    if outcome.ok or outcome.status:
+        return outcome.status
+    return outcome.error.status if outcome.error is not None else 1
+
+
 def done_of(outcome: Outcome) -> Done:
-    """A command's outcome in the form that travels; a failure never has status 0."""
-    status = outcome.status
-    if not outcome.ok and status == 0:
-        status = outcome.error.status if outcome.error is not None else 1
-    return Done(ok=outcome.ok, lines=outcome.lines, status=status, problems=problems_of(outcome.error))
-
-
-def refusal(error: LauncherError) -> Done:
-    """The end of a conversation that came to nothing."""
-    return Done(ok=False, status=error.status, problems=problems_of(error))
+    """A command's outcome as a stream's last event."""
+    return Done(ok=outcome.ok, lines=outcome.lines, status=status_of(outcome), faults=faults_of(outcome.error))

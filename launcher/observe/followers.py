@@ -103,21 +103,22 @@ class Followers:
         note: Callable[[str], None],
         redact: Callable[[str], str] = str,
     ) -> None:
-        def keeper() -> Running:
-            from launcher.observe.history.keeper import Keeper  # noqa: PLC0415
+        def make_store(wall: Callable[[], float], set_aside: Callable[[str], None] = lambda _: None) -> Store:
             from launcher.observe.history.stores import prefix_of, resolver, store_of  # noqa: PLC0415
 
-            def make(wall: Callable[[], float], set_aside: Callable[[str], None]) -> Store:
-                return store_of(
-                    settings.history,
-                    folder=folder,
-                    prefix=prefix_of(plan.root, plan.profile),
-                    resolve=resolver(world, plan.env_files),
-                    wall=wall,
-                    set_aside=set_aside,
-                )
+            return store_of(
+                settings.history,
+                folder=folder,
+                prefix=prefix_of(plan.root, plan.profile),
+                resolve=resolver(world, plan.env_files),
+                wall=wall,
+                set_aside=set_aside,
+            )
 
-            return Keeper(journal, make, session=os.urandom(6).hex(), pid=os.getpid(), note=note, redact=redact)
+        def keeper() -> Running:
+            from launcher.observe.history.keeper import Keeper  # noqa: PLC0415
+
+            return Keeper(journal, make_store, session=os.urandom(6).hex(), pid=os.getpid(), note=note, redact=redact)
 
         def notifier() -> Running:
             from launcher.observe.history.stores import resolver  # noqa: PLC0415
@@ -136,6 +137,7 @@ class Followers:
 
             return Notifier(journal, notify.on, make, profile=plan.profile, project=plan.root, note=note, redact=redact)
 
+        self._make_store = make_store
         self._history = [Follower("history", journal, keeper, note=note)] if settings.history.enabled else []
         self._notices = [Follower("notices", journal, notifier, note=note)] if settings.notify is not None else []
 
@@ -148,6 +150,26 @@ class Followers:
         """The first start-up is over, well or not: there is time for this now."""
         for follower in (*self._history, *self._notices):
             follower.settled()
+
+    def history(self, services: tuple[str, ...], since: float | None) -> bytes:
+        """What `launcher history` would tell now, as JSON; takes its time. Raises HistoryUnreadable."""
+        import time  # noqa: PLC0415
+
+        from msgspec import json  # noqa: PLC0415
+
+        from launcher.errors import HistoryUnreadable  # noqa: PLC0415
+        from launcher.observe.history.asking import ask  # noqa: PLC0415
+        from launcher.observe.history.record import StoreTrouble  # noqa: PLC0415
+
+        if not self._history:
+            raise HistoryUnreadable("no history is kept", remedy="Take `enabled = false` out of [launcher.history].")
+        store = self._make_store(time.time)
+        try:
+            return json.encode(ask(store, services, since=since, lines=None, pid=os.getpid()))
+        except StoreTrouble as trouble:
+            raise HistoryUnreadable(str(trouble)) from trouble
+        finally:
+            store.close()
 
     def stop(self) -> None:
         """Nothing will change any more: tell what is left, while commands can still be run, and begin to write it."""

@@ -18,10 +18,11 @@ from launcher.errors import (
     UnknownService,
     WrongType,
 )
+from launcher.profile.addresses import is_loopback, parse_listen
 from launcher.profile.decode import Decoded
 from launcher.profile.interpolate import ReferenceKind, references
 from launcher.profile.layers import WAYS_TO_CHECK
-from launcher.profile.model import Health, History, Notify, Policy, Service
+from launcher.profile.model import Api, Health, History, Notify, Policy, Service
 from launcher.profile.names import did_you_mean
 from launcher.profile.origins import BUILT_IN, Origin, Path, Problems, dotted
 from launcher.profile.references import fault, texts
@@ -99,6 +100,7 @@ def _check_settings(context: Context) -> None:
     _check_history(context, settings.history)
     if settings.notify is not None:
         _check_notify(context, settings.notify)
+    _check_api(context, settings.api)
 
 
 def _check_history(context: Context, history: History) -> None:
@@ -106,6 +108,25 @@ def _check_history(context: Context, history: History) -> None:
         remedy = f"Begin it with {', '.join(STORES)}; leave it out for a file in .launcher."
         context.say(WrongType, ("launcher", "history", "store"), "is no address of a Redis", remedy=remedy)
     _check_address(context, ("launcher", "history", "store"), history.store)
+
+
+def _check_api(context: Context, api: Api) -> None:
+    path: Path = ("launcher", "api")
+    for key in ("token", "hosts"):
+        if getattr(api, key) and not api.listen:
+            context.say(ContradictoryKeys, (*path, key), "is for the API over TCP, and `listen` is not set")
+    _check_address(context, (*path, "token"), api.token)
+    if not api.listen:
+        return
+    try:
+        host, _ = parse_listen(api.listen)
+    except WrongType as error:
+        context.say(WrongType, (*path, "listen"), error.sentence, remedy=error.remedy)
+        return
+    if not is_loopback(host) and not api.token:
+        remedy = 'Add token = "${API_TOKEN}", or listen on 127.0.0.1.'
+        sentence = f"{host} is reached from other machines, so the API needs a `token`"
+        context.say(ContradictoryKeys, (*path, "listen"), sentence, remedy=remedy)
 
 
 def _check_notify(context: Context, notify: Notify) -> None:

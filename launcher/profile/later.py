@@ -10,7 +10,6 @@ from launcher.profile.origins import Leaf, Path, Problems, Table, dotted
 
 #: Where (`*` is any one name), and what the key will do.
 KEYS: dict[Path, str] = {
-    ("launcher", "api"): "a REST API",
     ("services", "*", "placement"): "placing a service in a shared process",
     ("services", "*", "prefix"): "mounting services under one port",
     ("services", "*", "strip_prefix"): "mounting services under one port",

@@ -31,6 +31,7 @@ from launcher.profile.terms import (
 )
 
 __all__ = [
+    "Api",
     "Condition",
     "Defaults",
     "Dependency",
@@ -273,6 +274,18 @@ class Notify(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     timeout: Annotated[SomeSeconds, says("How long one attempt may take.")] = 10.0
 
 
+class Api(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[launcher.api]`: the API over TCP, besides the Unix socket in the run folder."""
+
+    listen: Annotated[str, says('Where it listens too: "127.0.0.1:9999". Other than loopback only with a `token`.')] = (
+        ""
+    )
+    token: Annotated[str, says("Whoever asks over TCP must have it (`Authorization: Bearer …`); may use ${VAR}.")] = ""
+    hosts: Annotated[
+        list[str], says("Names under which it is reached, besides `listen` and localhost; for proxies.")
+    ] = field(default_factory=list)
+
+
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[launcher]`: what holds for the profile as a whole."""
 
@@ -296,6 +309,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = None
     history: Annotated[History, says("What is remembered of the services: see below.")] = field(default_factory=History)
     notify: Annotated[Notify | None, says("Who is told of changes: see below.")] = None
+    api: Annotated[Api, says("The API over TCP: see below.")] = field(default_factory=Api)
 
 
 class Profile(Struct, frozen=True, kw_only=True):

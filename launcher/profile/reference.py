@@ -10,6 +10,7 @@ from msgspec import Struct
 from launcher.profile.keys import Key, Shape, describe, keys_of
 from launcher.profile.later import KEYS, VALUES
 from launcher.profile.model import (
+    Api,
     Defaults,
     Dependency,
     Health,
@@ -29,6 +30,7 @@ _SECTIONS: tuple[tuple[str, type[Struct], str], ...] = (
     ("[launcher]", Settings, ""),
     ("[launcher.log]", Log, "[docs/logs.md](logs.md) says what is in them."),
     ("[launcher.log] levels", Levels, 'For example `levels = { probes = "debug", loop = "warning" }`.'),
+    ("[launcher.api]", Api, "See [api.md](api.md)."),
     ("[launcher.history]", History, "See [history.md](history.md)."),
     ("[launcher.notify]", Notify, "See [history.md](history.md#notices)."),
     ("[services.NAME] and [defaults]", Defaults, "`[defaults]` takes the same keys and lies under every service."),

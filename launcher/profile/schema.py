@@ -14,6 +14,7 @@ from msgspec import Struct
 from launcher.profile import durations, sizes
 from launcher.profile.keys import Key, Shape, choices, keys_of
 from launcher.profile.model import (
+    Api,
     Defaults,
     Dependency,
     Health,
@@ -29,6 +30,7 @@ from launcher.profile.model import (
 
 STRUCTS: tuple[type[Struct], ...] = (
     Settings,
+    Api,
     Log,
     Levels,
     History,

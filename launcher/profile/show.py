@@ -14,7 +14,7 @@ from msgspec import Struct
 from launcher.profile.keys import Shape, keys_of
 from launcher.profile.names import quote, quote_key
 from launcher.profile.origins import Path, dotted
-from launcher.profile.secrets import is_credential, mask_env, mask_path, mask_urls
+from launcher.profile.secrets import MASK, is_credential, mask_env, mask_path, mask_urls
 
 if TYPE_CHECKING:
     from toml import TomlEncoder
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Where chats take messages, whoever knows the path may post.
 _NOTICES_GO_TO: Path = ("launcher", "notify", "url")
+#: Whoever knows it may command the launcher.
+_ADMITS: Path = ("launcher", "api", "token")
 
 
 def render(loaded: Loaded, *, with_origins: bool = False) -> str:
@@ -86,6 +88,8 @@ class _Page:
         self.lines += ["", f"[{dotted(path)}]" + (self.comment(path) if not values else "")]
         for name, value in values.items():
             shown = mask_path(value) if (*path, name) == _NOTICES_GO_TO else value
+            if (*path, name) == _ADMITS and value and "$" not in value:
+                shown = MASK
             self.lines.append(f"{quote_key(name)} = {self.value(shown)}{self.comment((*path, name))}")
 
     def value(self, value: Any) -> str:

@@ -1,0 +1,164 @@
+"""From the server's thread to the loop and back: questions as events, answers as futures, news as one bell.
+
+The loop is never waited for and never waits: `post` puts into its queue, and what it answers is handed over to the
+server's asyncio loop. Knows events and snapshots, nothing of HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+from msgspec import Struct
+
+from launcher.control import wire
+from launcher.observe.counters import Counters
+from launcher.observe.hub import Batch
+from launcher.observe.journal import Journal
+from launcher.observe.timeline import Timeline
+from launcher.orchestrator.events import Event, Outcome, Post, Reply, SnapshotAsked
+from launcher.orchestrator.snapshot import Snapshot
+from launcher.plan.model import Plan
+from launcher.plan.names import service_of
+
+T = TypeVar("T")
+
+#: Subscribes a consumer of output and returns what ends the subscription.
+Follow = Callable[[Callable[[Batch], None]], Callable[[], None]]
+
+#: Batches kept between the reader's thread and the server's, for one follower.
+BATCHES = 64
+
+
+class Sources(Struct, frozen=True, kw_only=True):
+    """What the server is told of and asks: the launcher, seen from its control socket."""
+
+    folder: Path
+    plan: Plan
+    post: Post
+    follow: Follow
+    journal: Journal
+    counters: Counters
+    timeline: Callable[[], Timeline]
+    #: The history of some services (none: all) since a moment, as JSON; takes its time.
+    history: Callable[[tuple[str, ...], float | None], bytes]
+    #: Which launcher this is, for the numbers of its events.
+    epoch: str
+
+
+class Bell:
+    """Wakes whoever waits in the asyncio loop; rung from any thread, at most once until it is heard."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._rung = False
+        self._heard = asyncio.Event()
+
+    def ring(self) -> None:
+        """Wake all who wait, and those who will before the next ring."""
+        if not self._rung:
+            self._rung = True
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                self._loop.call_soon_threadsafe(self._ring)
+
+    def _ring(self) -> None:
+        self._rung = False
+        self._heard.set()
+        self._heard = asyncio.Event()
+
+    @property
+    def next_ring(self) -> asyncio.Event:
+        """To be taken before looking for what is new, and waited for after that."""
+        return self._heard
+
+
+class Bridge:
+    """The launcher as the server's coroutines see it."""
+
+    def __init__(self, sources: Sources, loop: asyncio.AbstractEventLoop) -> None:
+        self.sources = sources
+        self.closing = False
+        self._loop = loop
+        #: Rung after every entry of the journal, and when the launcher ends.
+        self.news = Bell(loop)
+        self._leave = sources.journal.follow(self.news.ring)
+
+    def begin(self, command: Callable[[Reply], Event]) -> asyncio.Future[Outcome]:
+        """Post a command; its outcome comes as a future. Whoever leaves that alone leaves the command under way."""
+        future: asyncio.Future[Outcome] = self._loop.create_future()
+        self.sources.post(command(self._resolver(future)))
+        return future
+
+    async def look(self) -> tuple[Snapshot, int]:
+        """Everything as it is now, and the number of the last news that it knows of."""
+        future: asyncio.Future[tuple[Snapshot, int]] = self._loop.create_future()
+        resolve = self._resolver(future)
+        # In the loop's thread no news comes between the snapshot and the number.
+        self.sources.post(SnapshotAsked(lambda snapshot: resolve((snapshot, self.sources.journal.last))))
+        return await future
+
+    def output(self, services: tuple[str, ...]) -> Output:
+        """What services print from now on."""
+        return Output(services, self.sources.follow, Bell(self._loop))
+
+    def close(self) -> None:
+        """The launcher ends: streams are to say so and end."""
+        self._leave()
+        self.closing = True
+        self.news.ring()
+
+    def _resolver(self, future: asyncio.Future[T]) -> Callable[[T], None]:
+        """What the loop calls, in its own thread, with the answer."""
+
+        def resolve(answer: T) -> None:
+            if not future.done():  # whoever asked has left
+                future.set_result(answer)
+
+        def hand_over(answer: T) -> None:
+            with suppress(RuntimeError):  # the server is gone
+                self._loop.call_soon_threadsafe(resolve, answer)
+
+        return hand_over
+
+
+class Output:
+    """Output on its way to one client. The reader's thread puts in, the server's takes out, neither waits.
+
+    Each counter has one writer, and a deque's ends need no lock.
+    """
+
+    def __init__(self, services: tuple[str, ...], follow: Follow, bell: Bell) -> None:
+        self._services = frozenset(services)
+        self.bell = bell
+        self._batches: deque[Batch] = deque()
+        self._missed = 0
+        self._told = 0
+        self.close = follow(self._take)
+
+    def _take(self, batch: Batch) -> None:
+        """Called in the reader's thread with every batch of every run."""
+        instance = batch.run.instance
+        if self._services and self._services.isdisjoint((instance, batch.label, service_of(instance))):
+            return
+        if len(self._batches) >= BATCHES:
+            self._missed += batch.lines.count(b"\n")
+            return
+        self._batches.append(batch)
+        self.bell.ring()
+
+    def take(self) -> list[wire.Missed | wire.Output]:
+        """What has come since, and first how much has been missed."""
+        found: list[wire.Missed | wire.Output] = []
+        missed = self._missed - self._told
+        if missed:
+            self._told += missed
+            found.append(wire.Missed(lines=missed))
+        for _ in range(len(self._batches)):
+            batch = self._batches.popleft()
+            text = batch.lines.decode("utf-8", "replace")
+            found.append(wire.Output(instance=batch.run.instance, label=batch.label, text=text, at=batch.at))
+        return found

@@ -1,0 +1,175 @@
+"""Server-sent events: what happens, and what is printed, as long as a client listens.
+
+Nobody is waited for. News is read from the journal, so a client that is too slow for it misses some and gets a
+snapshot instead; one that takes nothing at all for `PATIENCE` is dropped. Knows the form of events, not where from.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from functools import lru_cache
+
+from launcher.control import wire
+from launcher.control.bridge import Bridge, Output
+from launcher.observe.journal import Entry
+from launcher.orchestrator.events import Outcome
+from launcher.orchestrator.snapshot import Changed
+from launcher.plan.names import service_of
+
+#: A comment is sent after so many quiet seconds, so that a client that is gone is noticed.
+PULSE = 15.0
+_PULSE = b": still here\n\n"
+
+
+def event(sent: wire.Sent, number: str = "") -> bytes:
+    """One event: its name, its number where it has one, its data. JSON has no newline of its own."""
+    name = sent.__struct_config__.tag
+    head = f"id: {number}\n" if number else ""
+    return f"{head}event: {name}\ndata: ".encode() + wire.encode(sent) + b"\n\n"
+
+
+@lru_cache(maxsize=512)
+def _event_of(entry: Entry, number: str) -> bytes:
+    # Kept, because two hundred clients are sent the same.
+    return event(wire.sent_of(entry.news), number)
+
+
+class Cursor:
+    """Where one client is in the journal. `number` is `EPOCH-N`: another launcher counts anew."""
+
+    def __init__(self, bridge: Bridge, services: Iterable[str] = ()) -> None:
+        self._bridge = bridge
+        self._services = frozenset(services)
+        self._at = bridge.sources.journal.last
+
+    @property
+    def number(self) -> str:
+        return f"{self._bridge.sources.epoch}-{self._at}"
+
+    def resume(self, number: str) -> bool:
+        """Go on behind an event that was seen before; False: that is no longer possible."""
+        epoch, _, text = number.rpartition("-")
+        if epoch != self._bridge.sources.epoch or not text.isdecimal():
+            return False
+        if self._bridge.sources.journal.after(int(text)) is None:
+            return False
+        self._at = int(text)
+        return True
+
+    def take(self) -> list[bytes] | None:
+        """What has happened since; None: more than is kept."""
+        entries = self._bridge.sources.journal.after(self._at)
+        if entries is None:
+            return None
+        found = []
+        for entry in entries:
+            self._at = entry.number
+            if self._is_meant(entry):
+                found.append(_event_of(entry, self.number))
+        return found
+
+    async def everything(self) -> bytes:
+        """A snapshot, and go on behind what it knows of."""
+        snapshot, self._at = await self._bridge.look()
+        return event(wire.Everything(snapshot=snapshot), self.number)
+
+    def _is_meant(self, entry: Entry) -> bool:
+        news = entry.news
+        names = (news.instance, news.label) if isinstance(news, Changed) else (news.instance,)
+        return not self._services or not self._services.isdisjoint((*names, service_of(news.instance)))
+
+
+async def events(bridge: Bridge, services: tuple[str, ...], seen: str) -> AsyncIterator[bytes]:
+    """A snapshot first, then changes; or, behind the event that was `seen`, changes alone."""
+    cursor = Cursor(bridge, services)
+    if not seen or not cursor.resume(seen):
+        yield await cursor.everything()
+    while True:
+        bell = bridge.news.next_ring
+        news = cursor.take()
+        if news is None:
+            yield await cursor.everything()
+            continue
+        if news:
+            yield b"".join(news)
+        elif bridge.closing:
+            yield event(wire.Ended())
+            return
+        elif not await _rung(bell):
+            yield _PULSE
+
+
+async def progress(
+    bridge: Bridge,
+    cursor: Cursor,
+    outcome: asyncio.Future[Outcome],
+    output: Output | None,
+    *,
+    wait: float | None = None,
+) -> AsyncIterator[bytes]:
+    """What happens until a command has ended, then how; with `output`, that too, until the launcher ends."""
+    told = False
+    deadline = None if wait is None else asyncio.get_running_loop().time() + wait
+    outcome.add_done_callback(lambda _: bridge.news.ring())
+    try:
+        while True:
+            bells = [bridge.news.next_ring, *([output.bell.next_ring] if output is not None else [])]
+            ended = outcome.done()
+            closing = bridge.closing
+            parts = [] if told else list(cursor.take() or ())
+            if output is not None:
+                parts += [event(sent) for sent in output.take()]
+            if ended and not told:
+                told = True
+                parts.append(event(wire.done_of(outcome.result())))
+            if parts:
+                yield b"".join(parts)
+            if told and output is None:
+                return
+            if closing and not parts:
+                yield event(wire.Ended())
+                return
+            if not parts and not await _rung(*bells, deadline=None if told else deadline):
+                if deadline is not None and not told and asyncio.get_running_loop().time() >= deadline:
+                    return
+                yield _PULSE
+    finally:
+        if output is not None:
+            output.close()
+
+
+async def output(bridge: Bridge, printed: Output) -> AsyncIterator[bytes]:
+    """What is printed from now on, until the launcher ends."""
+    try:
+        while True:
+            bells = printed.bell.next_ring, bridge.news.next_ring
+            closing = bridge.closing
+            parts = [event(sent) for sent in printed.take()]
+            if parts:
+                yield b"".join(parts)
+            elif closing:
+                yield event(wire.Ended())
+                return
+            elif not await _rung(*bells):
+                yield _PULSE
+    finally:
+        printed.close()
+
+
+async def _rung(*bells: asyncio.Event, deadline: float | None = None) -> bool:
+    """Wait for one of the bells; False: none has rung for so long that the client should hear something."""
+    patience = PULSE
+    if deadline is not None:
+        patience = min(patience, max(0.0, deadline - asyncio.get_running_loop().time()))
+    if len(bells) == 1:
+        try:
+            await asyncio.wait_for(bells[0].wait(), patience)
+        except TimeoutError:
+            return False
+        return True
+    waiting = [asyncio.ensure_future(bell.wait()) for bell in bells]
+    done, pending = await asyncio.wait(waiting, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    return bool(done)
