@@ -102,6 +102,11 @@ def _why(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("service", metavar="SERVICE")
 
 
+def _events(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("words", nargs="*", metavar="SERVICE", help="only these")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
 def _history(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("words", nargs="*", metavar="SERVICE", help="only these")
     parser.add_argument("--since", metavar="TIME", help='only the last "1h", "2d", "90s" (default: all that is kept)')
@@ -160,6 +165,7 @@ OWN_FLAGS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "wait": _wait,
     "probe": _probe,
     "why": _why,
+    "events": _events,
     "history": _history,
     "timeline": _timeline,
     "doctor": _doctor,

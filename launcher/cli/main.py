@@ -99,6 +99,10 @@ def _run(words: list[str]) -> int:  # noqa: PLR0911  (a row for each module of c
             from launcher.cli import export  # noqa: PLC0415
 
             return export.export(args)
+        case "events":
+            from launcher.cli.events import events  # noqa: PLC0415
+
+            return events(args)
         case "timeline":
             from launcher.cli.timeline import timeline  # noqa: PLC0415
 

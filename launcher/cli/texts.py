@@ -90,6 +90,11 @@ TEXTS = {
         ),
         "launcher why worker",
     ),
+    "events": (
+        "follow every change as it happens",
+        "The states now, then each change until the launcher ends. --json: one object a line, as docs/api.md has them.",
+        "launcher events\nlauncher events --json api | jq .news.state",
+    ),
     "history": (
         "show what happened to services, and how well they did",
         "Changes of state, when a service was down and why, uptime and mean time to recovery; also of what is over.",
