@@ -28,6 +28,7 @@ from launcher.observe.writer import Writer
 from launcher.orchestrator.events import Event, Outcome, StartAsked
 from launcher.orchestrator.loop import Loop
 from launcher.orchestrator.protocols import Prober
+from launcher.orchestrator.snapshot import Changed, Noted
 from launcher.orchestrator.state import Memory
 from launcher.orchestrator.store import FileStore
 from launcher.plan.model import Plan
@@ -130,10 +131,12 @@ class Runtime:
             timeline=self.timeline.timeline,
         )
         self.loop.subscribe(self.console)
+        self.loop.subscribe(self._hurry_at_the_end)
         self.loop.subscribe(self.counters)
         self.loop.subscribe(self.timeline)
         self.loop.subscribe(self._control)
         self._hub = hub
+        self._hurries = False
 
     def run(
         self,
@@ -161,6 +164,12 @@ class Runtime:
         finally:
             self._close()
             restore_signals()
+
+    def _hurry_at_the_end(self, news: Changed | Noted) -> None:  # noqa: ARG002  (any news will do)
+        """Once everything is being stopped, a terminal that takes nothing may not hold up those that print to it."""
+        if not self._hurries and self.loop.stage.ending is not None:
+            self._hurries = True
+            self.console.hurry()
 
     def _close(self) -> None:
         self._prober.close()
