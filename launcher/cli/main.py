@@ -74,7 +74,11 @@ def _run(words: list[str]) -> int:  # noqa: PLR0911  (a row for each module of c
             from launcher.cli import oneoff  # noqa: PLC0415
 
             return oneoff.run(args)
-        case "stop" | "restart" | "status" | "logs" | "wait" | "why":
+        case "status" | "why":
+            from launcher.cli import last_run  # noqa: PLC0415
+
+            return last_run.COMMANDS[args.command](args)
+        case "stop" | "restart" | "logs" | "wait":
             from launcher.cli import control  # noqa: PLC0415
 
             return control.COMMANDS[args.command](args)
