@@ -80,7 +80,9 @@ class Runtime:
             prefix=show.prefix,
             quiet=show.quiet,
             procfile=plan.procfile,
-            signals={name: service.stop.signal for name, service in plan.services.items()},
+            signals={
+                name: "" if service.stop.command else service.stop.signal for name, service in plan.services.items()
+            },
         )
         hub = Hub(
             self._writer,
@@ -160,10 +162,13 @@ class Runtime:
         gc.freeze()
         gc.enable()
         try:
-            return self.loop.run()
+            status = self.loop.run()
         finally:
             self._close()
             restore_signals()
+        # Not after a failure of our own: what we leave behind then, the guard ends.
+        self._guard.dismiss()
+        return status
 
     def _hurry_at_the_end(self, news: Changed | Noted) -> None:  # noqa: ARG002  (any news will do)
         """Once everything is being stopped, a terminal that takes nothing may not hold up those that print to it."""
@@ -178,4 +183,3 @@ class Runtime:
         self._control.close()  # after the reader: its last batches are for followers too
         self.console.close()
         self._writer.close(LAST_FLUSH)
-        self._guard.dismiss()

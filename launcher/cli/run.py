@@ -161,4 +161,4 @@ def _print_errors(errors: Iterable[LauncherError], report: Report) -> None:
     from launcher.cli.main import describe  # noqa: PLC0415
 
     for error in errors:
-        os.write(report.descriptor, describe(error).encode())
+        report.tell(describe(error))

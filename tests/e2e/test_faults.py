@@ -263,6 +263,44 @@ def test_detach_wait_status_stop(project):
     assert project.run("status").returncode == 3
 
 
+def test_a_reader_of_the_report_that_goes_away_harms_nobody(project):
+    """`launcher start --detach --wait | head -1`: the background comes up all the same."""
+    project.profile(UP + 'health = { log = "pid" }\n[services.web]\ncommand = "sleep 600"\ndepends_on = ["api"]\n')
+    shell = subprocess.run(
+        ["sh", "-c", f"{' '.join(LAUNCHER)} start --detach --wait | head -1"],
+        cwd=project.root,
+        env=project.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "api started" in shell.stdout
+    assert project.run("wait").returncode == 0
+    assert project.status()["web"]["state"] == "ready"
+
+
+def test_a_fault_of_our_own_leaves_nothing_alive(project):
+    """E9999, and the guard ends what the launcher can no longer."""
+    project.profile(UP)
+    broken = (
+        "import sys; from launcher.cli import run; run._announce = lambda *_: 1 / 0; "
+        "from launcher.cli.main import main; sys.exit(main(['start']))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", broken],
+        cwd=project.root,
+        env=project.environ,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert answer.returncode == 70
+    assert "E9999" in answer.stderr
+    pid = int(answer.stdout.partition("| pid ")[2].split()[0])
+    eventually(lambda: not is_alive(pid), within=1.0)
+
+
 def test_detach_tells_of_a_failed_start_up(project):
     """The error comes over the pipe, with its exit status."""
     project.profile('[services.api]\ncommand = "exit 3"\nhealth = { log = "up" }\nrestart = { policy = "no" }\n')
