@@ -38,8 +38,8 @@ class Console:
     """Prints the lines of services and of the launcher itself.
 
     `labels` are all instances in order of definition: they set the width and the colours. `quiet` holds the services,
-    or labels, whose lines are not printed. `signals` says with what a service is stopped, where it isn't TERM. `failed`
-    hears once when standard output can't be written any more.
+    or labels, whose lines are not printed. `signals` says with what a service is stopped, where it isn't TERM; "": with
+    its own command. `failed` hears once when standard output can't be written any more.
     """
 
     def __init__(
