@@ -49,8 +49,11 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {"config": config, "check": ch
 
 
 def _check(target: Target) -> int:
+    from launcher.plan.text import count  # noqa: PLC0415
+
     plan = target.plan()
-    print(f"{target.profile} is well: {len(plan.services)} services in {len(plan.layers)} layers")
+    services, layers = count(len(plan.services), "service"), count(len(plan.layers), "layer")
+    print(f"{target.profile} is well: {services} in {layers}")
     return 0
 
 

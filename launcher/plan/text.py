@@ -17,7 +17,7 @@ _USERINFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 def describe(plan: Plan) -> str:
     """Tell layer by layer what starts, with what it runs, on which port, after what and why."""
     services, layers = len(plan.services), len(plan.layers)
-    lines = [f"{plan.profile}: {_count(services, 'service')} in {_count(layers, 'layer')}"]
+    lines = [f"{plan.profile}: {count(services, 'service')} in {count(layers, 'layer')}"]
     for number, layer in enumerate(plan.layers, start=1):
         lines += ["", f"layer {number}"]
         for name in layer:
@@ -124,7 +124,8 @@ def _why(edge: Edge, dependency: Service) -> str:
             return "with any exit code"
 
 
-def _count(number: int, what: str) -> str:
+def count(number: int, what: str) -> str:
+    """`1 service`, `2 services`."""
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
