@@ -35,6 +35,7 @@ from launcher.observe.writer import Writer
 from launcher.orchestrator.events import Event, Outcome, StartAsked
 from launcher.orchestrator.loop import Loop
 from launcher.orchestrator.protocols import Prober
+from launcher.orchestrator.snapshot import Changed, Noted
 from launcher.orchestrator.state import Memory
 from launcher.orchestrator.store import FileStore
 from launcher.plan.model import Plan
@@ -164,9 +165,11 @@ class Runtime:
         self.loop.subscribe(self.console)
         self.loop.subscribe(self._own)
         self.loop.subscribe(self.journal)
+        self.loop.subscribe(self._hurry_at_the_end)
         self.loop.subscribe(self.counters)
         self.loop.subscribe(self.timeline)
         self._hub = hub
+        self._hurries = False
 
     def say(self, text: str) -> None:
         """Print words of the launcher's own, and take them down; from any thread."""
@@ -207,7 +210,7 @@ class Runtime:
         gc.freeze()
         gc.enable()
         try:
-            return self.loop.run()
+            status = self.loop.run()
         except Exception as error:  # noqa: BLE001  (a bug of ours)
             # What it quotes may be secret, by an environment that only the starts know.
             text = self._redactor.text(f"{type(error).__name__}: {error}")
@@ -216,6 +219,15 @@ class Runtime:
             self._close()
             restore_signals()
             threading.excepthook = threading.__excepthook__
+        # Not after a failure of our own: what we leave behind then, the guard ends.
+        self._guard.dismiss()
+        return status
+
+    def _hurry_at_the_end(self, news: Changed | Noted) -> None:  # noqa: ARG002  (any news will do)
+        """Once everything is being stopped, a terminal that takes nothing may not hold up those that print to it."""
+        if not self._hurries and self.loop.stage.ending is not None:
+            self._hurries = True
+            self.console.hurry()
 
     def _crashed(self, crash: threading.ExceptHookArgs) -> None:
         """Tell of a bug of ours in a thread, as Python would, but without secrets."""
@@ -234,4 +246,3 @@ class Runtime:
         self._followers.close()
         self.console.close()
         self._writer.close(LAST_FLUSH)
-        self._guard.dismiss()

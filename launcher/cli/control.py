@@ -82,16 +82,6 @@ def why(args: Namespace) -> int:
     return 0
 
 
-COMMANDS: dict[str, Callable[[Namespace], int]] = {
-    "stop": stop,
-    "restart": restart,
-    "wait": wait,
-    "probe": probe,
-    "status": status,
-    "why": why,
-}
-
-
 def _command(
     args: Namespace, ask: Callable[[Client], Iterator[wire.AnySent]], *, quiet: bool = False, tells: bool = True
 ) -> int:

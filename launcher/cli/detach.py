@@ -11,6 +11,7 @@ import select
 import signal
 import sys
 import time
+from contextlib import suppress
 
 from launcher.errors import WaitTimeout
 
@@ -19,17 +20,26 @@ END = b"\x00"
 
 
 class Report:
-    """The background's end of the pipe: text goes to `descriptor`, and `close` ends it with an exit status."""
+    """The background's end of the pipe: text goes to `descriptor`, and `close` ends it with an exit status.
+
+    Whoever reads may have gone (`launcher start --detach | head`); that is nothing to the background.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
         self._is_open = True
 
+    def tell(self, text: str) -> None:
+        """Let the foreground print this."""
+        with suppress(BrokenPipeError):
+            os.write(self.descriptor, text.encode())
+
     def close(self, status: int) -> None:
         """Let the foreground go with this exit status. Only the first call counts."""
         if self._is_open:
             self._is_open = False
-            os.write(self.descriptor, END + str(status).encode())
+            with suppress(BrokenPipeError):
+                os.write(self.descriptor, END + str(status).encode())
             os.close(self.descriptor)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -45,12 +44,12 @@ def check(args: Namespace) -> int:
     return 0
 
 
-COMMANDS: dict[str, Callable[[Namespace], int]] = {"config": config, "check": check}
-
-
 def _check(target: Target) -> int:
+    from launcher.plan.text import count  # noqa: PLC0415
+
     plan = target.plan()
-    print(f"{target.profile} is well: {len(plan.services)} services in {len(plan.layers)} layers")
+    services, layers = count(len(plan.services), "service"), count(len(plan.layers), "layer")
+    print(f"{target.profile} is well: {services} in {layers}")
     return 0
 
 

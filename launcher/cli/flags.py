@@ -125,8 +125,8 @@ def _graph(parser: argparse.ArgumentParser) -> None:
 
 
 def _config(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", choices=("show", "check", "schema"))
-    parser.add_argument("words", nargs="*", metavar="PROFILE", help="the profile (default: as for start)")
+    parser.add_argument("action", choices=("show", "check", "schema"), metavar="show|check|schema")
+    parser.add_argument("words", nargs="*", default=[], metavar="PROFILE", help="the profile (default: as for start)")
     parser.add_argument("--origin", action="store_true", help="show: where each value was written")
 
 

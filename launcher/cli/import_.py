@@ -35,6 +35,7 @@ def import_(args: Namespace) -> int:
     """Import a file of another tool as a profile."""
     from launcher.importers.lookup import choose  # noqa: PLC0415
     from launcher.importers.written import to_toml  # noqa: PLC0415
+    from launcher.plan.text import count  # noqa: PLC0415
 
     start = Path(args.directory or ".").absolute()
     path = start / args.file
@@ -49,8 +50,8 @@ def import_(args: Namespace) -> int:
         sys.stdout.write(text)
         return 0
     _write(target, text, shown=args.output, force=args.force)
-    losses = f", {len(imported.losses)} warnings" if imported.losses else ""
-    print(f"wrote {args.output}: {len(imported.services)} services{losses}")
+    losses = f", {count(len(imported.losses), 'warning')}" if imported.losses else ""
+    print(f"wrote {args.output}: {count(len(imported.services), 'service')}{losses}")
     return 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from launcher import __version__
@@ -69,15 +68,6 @@ def history(args: Namespace) -> int:
     from launcher.cli.history import show  # noqa: PLC0415  (only here)
 
     return show(args)
-
-
-COMMANDS: dict[str, Callable[[Namespace], int]] = {
-    "history": history,
-    "plan": plan,
-    "graph": graph,
-    "explain": explain,
-    "version": version,
-}
 
 
 def _plan(args: Namespace) -> Plan:

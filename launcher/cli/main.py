@@ -18,6 +18,31 @@ if TYPE_CHECKING:
 
 USAGE, INTERRUPTED = 2, 130
 
+#: Where each command stands: a module of this room, imported when its command is used, and a function.
+PLACES = {
+    "start": "run:start",
+    "run": "oneoff:run",
+    "check": "files:check",
+    "stop": "control:stop",
+    "restart": "control:restart",
+    "status": "last_run:status",
+    "logs": "logs:logs",
+    "wait": "control:wait",
+    "probe": "control:probe",
+    "why": "last_run:why",
+    "events": "events:events",
+    "history": "history:show",
+    "timeline": "timeline:timeline",
+    "doctor": "doctor:doctor",
+    "plan": "inspect:plan",
+    "graph": "inspect:graph",
+    "config": "files:config",
+    "export": "export:export",
+    "import": "import_:import_",
+    "explain": "inspect:explain",
+    "version": "inspect:version",
+}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; the exit status. Never raises for what a user can meet."""
@@ -74,55 +99,15 @@ def _traceback(error: Exception) -> str:
     return "".join(traceback.format_exception(error))
 
 
-def _run(words: list[str]) -> int:  # noqa: PLR0911  (a row for each module of commands)
+def _run(words: list[str]) -> int:
+    from importlib import import_module  # noqa: PLC0415  (with the first command)
+
     from launcher.cli.parser import parse  # noqa: PLC0415
 
     args = parse(words, launch=os.path.basename(sys.argv[0]) == "launch")  # noqa: PTH119  (pathlib costs start-up time)
-    match args.command:
-        case "start" | "up":
-            from launcher.cli import run  # noqa: PLC0415
-
-            return run.start(args)
-        case "run":
-            from launcher.cli import oneoff  # noqa: PLC0415
-
-            return oneoff.run(args)
-        case "logs":
-            from launcher.cli.logs import logs  # noqa: PLC0415
-
-            return logs(args)
-        case "stop" | "restart" | "status" | "wait" | "probe" | "why":
-            from launcher.cli import control  # noqa: PLC0415
-
-            return control.COMMANDS[args.command](args)
-        case "export":
-            from launcher.cli import export  # noqa: PLC0415
-
-            return export.export(args)
-        case "events":
-            from launcher.cli.events import events  # noqa: PLC0415
-
-            return events(args)
-        case "timeline":
-            from launcher.cli.timeline import timeline  # noqa: PLC0415
-
-            return timeline(args)
-        case "doctor":
-            from launcher.cli.doctor import doctor  # noqa: PLC0415
-
-            return doctor(args)
-        case "history" | "plan" | "graph" | "explain" | "version":
-            from launcher.cli import inspect  # noqa: PLC0415
-
-            return inspect.COMMANDS[args.command](args)
-        case "import":
-            from launcher.cli.import_ import import_  # noqa: PLC0415
-
-            return import_(args)
-        case _:
-            from launcher.cli import files  # noqa: PLC0415
-
-            return files.COMMANDS[args.command](args)
+    module, _, name = PLACES[args.command].partition(":")
+    status: int = getattr(import_module(f"launcher.cli.{module}"), name)(args)
+    return status
 
 
 def _import_msgspec() -> None:

@@ -55,6 +55,7 @@ def start(args: Namespace) -> int:
         if not isinstance(forked, Report):
             return forked
         report = forked
+        lock.sign()
 
     from launcher.engines.guard import fork_guard  # noqa: PLC0415
 
@@ -161,7 +162,8 @@ def _show_last_lines(runtime: Runtime, instance: str) -> None:
     """The last things a service said, before the error that names it."""
     lines = runtime.tail.latest(instance) if instance else []
     if lines:
-        runtime.console.system(f"the last lines of {instance}:")
+        label = runtime.loop.stage.plan.instances[instance].label
+        runtime.console.system(f"the last lines of {label}:")
         for line in lines:
             runtime.console.system(f"    {line}")
 
@@ -170,4 +172,4 @@ def _print_errors(errors: Iterable[LauncherError], report: Report) -> None:
     from launcher.cli.main import describe  # noqa: PLC0415
 
     for error in errors:
-        os.write(report.descriptor, describe(error).encode())
+        report.tell(describe(error))

@@ -85,7 +85,10 @@ def target_of(args: Namespace, words: Sequence[str] = (), *, kept: bool = False)
         print(caution, file=sys.stderr)
     for service in rest:
         if service not in loaded.profile.services:
-            raise UnknownService(f'no service "{service}" in {name}{did_you_mean(service, loaded.profile.services)}')
+            # The first word could have been meant for a profile.
+            profiles = project.profiles if service == words[0] and not args.profile and procfile is None else ()
+            hint = did_you_mean(service, [*loaded.profile.services, *profiles])
+            raise UnknownService(f'no service "{service}" in {name}{hint}')
     folder = _folder(project, name, args)
     return Target(project=project, profile=name, loaded=loaded, folder=folder, named_services=tuple(rest))
 

@@ -39,6 +39,7 @@ class Lock:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._descriptor = -1
+        self._profile = ""
 
     @property
     def descriptor(self) -> int:
@@ -57,13 +58,24 @@ class Lock:
             if not _take(descriptor):
                 os.close(descriptor)
                 return False
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"{os.getpid()} {profile}\n".encode(), 0)
         except OSError as problem:
             os.close(descriptor)
             raise RunFolderUnusable(f"cannot lock {self._folder}: {problem.strerror}") from problem
-        self._descriptor = descriptor
+        self._descriptor, self._profile = descriptor, profile
+        try:
+            self.sign()
+        except RunFolderUnusable:
+            self.release()
+            raise
         return True
+
+    def sign(self) -> None:
+        """Write into it that this process holds it; after a fork, for the process that goes on with it."""
+        try:
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, f"{os.getpid()} {self._profile}\n".encode(), 0)
+        except OSError as problem:
+            raise RunFolderUnusable(f"cannot write to {self._folder}: {problem.strerror}") from problem
 
     def release(self) -> None:
         """Give the lock back. The file stays: removing it would let two launchers lock two files of one name."""

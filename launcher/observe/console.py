@@ -108,7 +108,8 @@ class Console:
     def close(self) -> int:
         """Let the terminal take what waits, 2 s at most, and say how many lines it wasn't shown; give that number."""
         self._announced.finish()
-        settled = self._writer.flush(PATIENCE, self._outlet)
+        given_up = self._writer.dropped(self._outlet) > 0
+        settled = self._writer.flush(LAST_WORDS if given_up else PATIENCE, self._outlet)
         if not settled:
             self._writer.hurry(self._outlet, 0)
             settled = self._writer.flush(LAST_WORDS, self._outlet)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _BLOCK = 64 * 1024
+#: A stamp tells milliseconds, and nothing of what is below them.
+_TICK = 0.001
 _STAMP = len("2026-11-24T04:05:06.123Z ")
 
 
@@ -90,6 +92,12 @@ def merge(
         ),
         key=lambda line: line.at,
     )
+
+
+def tail(label: str, path: Path, count: int, *, since: float = 0.0) -> list[Line]:
+    """Give the last `count` lines of a log, oldest first, but none from before `since` (on the wall clock)."""
+    stamped = _stamped(label, last_lines(path, count))
+    return [line for line in stamped if line.at >= since - _TICK]
 
 
 def parse_line(label: str, raw: bytes, before: float = 0.0) -> Line:

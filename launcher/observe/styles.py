@@ -44,7 +44,7 @@ class Text:
     """For people.
 
     `labels` are all instances in order of definition: they set the width and the colours. `signals` says with what a
-    service is stopped, where it isn't TERM.
+    service is stopped, where it isn't TERM; "": with its own command.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ def style_of(plan: Plan, show: Show) -> Style:
         colour=show.colour,
         prefix=show.prefix,
         procfile=plan.procfile,
-        signals={name: service.stop.signal for name, service in plan.services.items()},
+        signals={name: "" if service.stop.command else service.stop.signal for name, service in plan.services.items()},
     )
 
 

@@ -72,7 +72,7 @@ def _facts(snapshot: Snapshot, view: InstanceView, evidence: Evidence) -> Iterat
     if view.health is not None:
         yield from _check(snapshot, view)
     elif view.state is State.STARTING:
-        yield "no check has answered yet"
+        yield f"its check ({view.check}) has not answered yet" if view.check else "no check has answered yet"
     if view.restarts:
         yield f"restarted {view.restarts} {'time' if view.restarts == 1 else 'times'}"
     holder = evidence.holders.get(view.port) if view.port is not None else None
@@ -92,7 +92,8 @@ def _check(snapshot: Snapshot, view: InstanceView) -> Iterator[str]:
     first, *more = view.health.answer[:MOST_ANSWER].splitlines() or [""]
     if view.health.failures > 1:
         verdict = f"{verdict} (the {view.health.failures} latest have)"
-    yield f"last check {verdict} {ago:.1f} s ago: {first}"
+    check = f" ({view.check})" if view.check else ""
+    yield f"last check{check} {verdict} {ago:.1f} s ago: {first}"
     yield from (f"{INDENT}{line}" for line in more)
 
 

@@ -21,8 +21,8 @@ def wording(
 ) -> tuple[str, ...]:
     """Say what happened, in no line, one or two.
 
-    `since` is when the instance began to start, on the wall clock; `signal` is what it is stopped with. That a process
-    was started is not told by a state but by a process id: see `started`.
+    `since` is when the instance began to start, on the wall clock; `signal` is what it is stopped with, "" where
+    that is a command. That a process was started is not told by a state but by a process id: see `started`.
     """
     if isinstance(news, Noted):
         return tuple(news.text.splitlines())
@@ -39,7 +39,8 @@ def started(news: Changed) -> str:
 
 def _as_honcho(news: Changed, signal: str) -> tuple[str, ...]:
     if news.state is State.STOPPING and news.before is not State.STOPPING and news.pid is not None:
-        return (f"sending SIG{signal} to {news.label} (pid {news.pid})",)
+        what = f"sending SIG{signal} to" if signal else "running the stop command of"
+        return (f"{what} {news.label} (pid {news.pid})",)
     if news.exit_code is not None and news.before in ALIVE and news.state not in ALIVE:
         return (f"{news.label} stopped (rc={news.exit_code})",)
     return ()

@@ -131,6 +131,13 @@ class Life:
             return self.service.ready_timeout
         return None if self.service.is_task else 60.0
 
+    @property
+    def check_shown(self) -> str:
+        """Its check for people, as the profile has it: what was filled in may be secret."""
+        if self.service.health is not None:
+            return self.service.health.check
+        return "its host's report" if self.service.app is not None else ""
+
     def view(self) -> InstanceView:
         """The instance as others may see it."""
         port = self.instance.port
@@ -151,6 +158,7 @@ class Life:
             port=port,
             url=f"http://127.0.0.1:{port}" if port and speaks_http else "",
             exit_code=self.exit_code,
+            check=self.check_shown,
             health=self.health,
             waits_for=self.waits_for if self.phase is Phase.WAITING else (),
         )

@@ -231,8 +231,9 @@ def _is_to_come(life: Life) -> bool:
 def _deadline(stage: Stage, life: Life) -> None:
     if life.proved and life.phase is not Phase.STARTING:
         return  # it has been ready before: its restart waits without limit
-    answer = f"; the last check: {life.health.answer}" if life.health is not None and not life.health.ok else ""
-    text = f"not ready within {life.ready_timeout:g} s{answer}"
+    answer = f": {life.health.answer}" if life.health is not None and not life.health.ok else " has not answered"
+    check = f"; its check ({life.check_shown}){answer}" if life.check_shown else ""
+    text = f"not ready within {life.ready_timeout:g} s{check}"
     stage.fire(life, Trigger.DEADLINE, Reason(text=text))
     if life.phase is Phase.FAILED:
         failed_for_good(stage, life)

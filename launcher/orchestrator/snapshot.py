@@ -66,6 +66,8 @@ class InstanceView(Struct, frozen=True, kw_only=True):
     port: int | None = None
     url: str = ""
     exit_code: int | None = None
+    #: The check that tells whether it is ready: `http /healthz`; empty: it is when it has started.
+    check: str = ""
     health: Health | None = None
     #: The services it waits for, with what of each: `db (healthy)`.
     waits_for: tuple[str, ...] = ()

@@ -270,7 +270,7 @@ class Stage:
         elif life.phase is Phase.WAITING:
             match self.gate_of(life):
                 case gates.Open():
-                    self.fire(life, Trigger.GATES_OPEN, life.reason)
+                    self.fire(life, Trigger.GATES_OPEN, _waited(life))
                 case gates.Closed(waits_for, causes):
                     if waits_for != life.waits_for:
                         life.waits_for = waits_for
@@ -342,6 +342,13 @@ class Stage:
                 for dependent in self.board.of(edge.dependent):
                     if dependent.wanted and dependent.phase in RUNS and dependent.launched < life.launched:
                         self.bounce(dependent, f"{life.label} was restarted")
+
+
+def _waited(life: Life) -> Reason:
+    """Why it starts: what it waited for last has come, or what made it wait at all."""
+    if not life.waits_for:
+        return life.reason
+    return Reason(text=f"waited for {', '.join(life.waits_for)}", causes=life.reason.causes)
 
 
 def _watch_of(run: Run, prepared: Prepared, port: int | None) -> Watch | None:

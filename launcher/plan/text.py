@@ -9,16 +9,15 @@ import re
 from collections.abc import Iterator
 
 from launcher.plan.model import Edge, Plan
-from launcher.profile.model import Condition, Health, OnLoss, Service
+from launcher.profile.model import Condition, OnLoss, Service
 
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")
-_PROBES = ("http", "tcp", "exec", "log", "notify")
 
 
 def describe(plan: Plan) -> str:
     """Tell layer by layer what starts, with what it runs, on which port, after what and why."""
     services, layers = len(plan.services), len(plan.layers)
-    lines = [f"{plan.profile}: {_count(services, 'service')} in {_count(layers, 'layer')}"]
+    lines = [f"{plan.profile}: {count(services, 'service')} in {count(layers, 'layer')}"]
     for number, layer in enumerate(plan.layers, start=1):
         lines += ["", f"layer {number}"]
         for name in layer:
@@ -82,7 +81,7 @@ def _facts(plan: Plan, name: str) -> Iterator[tuple[str, str]]:
     if ports := ", ".join(str(instance.port) for instance in instances if instance.port is not None):
         yield "port", f"{ports} (drawn)" if instances[0].port_drawn else ports
     if service.health is not None:
-        yield "health", _probe(service.health)
+        yield "health", _line(service.health.check)
     for edge in plan.edges_from(name):
         yield "after", f"{edge.dependency}: {_note(edge)}, {_why(edge, plan.services[edge.dependency])}"
     if service.env:
@@ -94,11 +93,11 @@ def _command(command: str | list[str]) -> str:
         from shlex import join  # noqa: PLC0415  (only to show)
 
         command = join(command)
-    return _USERINFO.sub("***", " ".join(command.split("\n")))
+    return _line(_USERINFO.sub("***", command))
 
 
-def _probe(health: Health) -> str:
-    return next(name for name in _PROBES if getattr(health, name) not in (None, False))
+def _line(text: str) -> str:
+    return " ".join(text.split("\n"))
 
 
 def _note(edge: Edge) -> str:
@@ -112,7 +111,11 @@ def _why(edge: Edge, dependency: Service) -> str:
         case Condition.COMPLETED:
             return "since it is a task"
         case Condition.HEALTHY:
-            return f"by its {_probe(dependency.health)} check" if dependency.health else "when its host reports it"
+            return (
+                f"by its {dependency.health.check.partition(' ')[0]} check"
+                if dependency.health
+                else "when its host reports it"
+            )
         case Condition.STARTED if dependency.is_task:
             return "whether or not it succeeds"
         case Condition.STARTED:
@@ -121,7 +124,8 @@ def _why(edge: Edge, dependency: Service) -> str:
             return "with any exit code"
 
 
-def _count(number: int, what: str) -> str:
+def count(number: int, what: str) -> str:
+    """`1 service`, `2 services`."""
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 

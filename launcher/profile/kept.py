@@ -81,19 +81,21 @@ def recall(path: Path, root: Path, name: str, *, environ: Mapping[str, str], set
 def keep(path: Path, root: Path, name: str, loaded: Loaded, *, environ: Mapping[str, str], sets: Iterable[str]) -> None:
     """Keep a profile in `path`, for its owner only; or none, and the next start reads anew.
 
-    One with warnings is not kept, for they are to be said each time; nor one with secrets written in it, which belong
-    in no further file; nor any where it cannot be written.
+    One with warnings is not kept, for they are to be said each time; nor one with secrets, written in it or given by a
+    variable or flag, which belong in no further file; nor any where it cannot be written.
     """
     stamps = tuple(_stamp(str(file)) for file in loaded.files)
     now = time.time_ns()
+    asked = _asked(root, name, environ, sets)
     if (
         loaded.warnings
         or _holds_secrets(loaded.profile)
+        or _has_secret(asked, loaded.profile.settings.secret)
         or any(now - stamp.modified < SETTLED * 1e9 for stamp in stamps)
     ):
         return
     kept = Kept(
-        asked=_asked(root, name, environ, sets),
+        asked=asked,
         stamps=stamps,
         wanted=loaded.wanted,
         facts=loaded.facts,
@@ -122,6 +124,19 @@ def _holds_secrets(profile: Profile) -> bool:
 def _asked(root: Path, name: str, environ: Mapping[str, str], sets: Iterable[str]) -> Asked:
     variables = {variable: value for variable, value in environ.items() if variable.startswith(_PREFIX)}
     return Asked(__version__, str(root), name, variables, tuple(sets))
+
+
+def _has_secret(asked: Asked, extra: Iterable[str]) -> bool:
+    from launcher.profile.secrets import is_secret, mask_urls  # noqa: PLC0415  (for a profile newly read)
+
+    given = [
+        *asked.variables.items(),
+        *((path, value) for path, _, value in (text.partition("=") for text in asked.sets)),
+    ]
+    return any(
+        is_secret(path.replace("__", ".").rpartition(".")[2], extra) or mask_urls(value) != value
+        for path, value in given
+    )
 
 
 def _stamp(path: str) -> Stamp:

@@ -109,6 +109,18 @@ class Health(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         OnFailure, says("What to do, once, when the service becomes unhealthy: `ignore`, `restart` or `stop`.")
     ] = OnFailure.IGNORE
 
+    @property
+    def check(self) -> str:
+        """Which check it is, for people, as the profile has it: `http /healthz`, `log ^ready`, `tcp`."""
+        kind = next(
+            name for name in ("http", "tcp", "exec", "log", "notify") if getattr(self, name) not in (None, False)
+        )
+        value = getattr(self, kind)
+        words = [kind] if value is True else [kind, *(value if isinstance(value, list) else [str(value)])]
+        from launcher.profile.secrets import mask_urls  # noqa: PLC0415  (for those who look)
+
+        return mask_urls(" ".join(words))
+
 
 class Restart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The restart rule: more than `burst` failures within `window` open the circuit."""

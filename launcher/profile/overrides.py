@@ -47,7 +47,7 @@ def apply_sets(profile: Table, sets: Iterable[str], problems: Problems) -> Table
             path, end = (), 0
         origin = Origin(f"--set {text[:end].strip() or text}")
         if not path or text[end : end + 1] != "=":
-            problems.add(BadOverride, f"--set {text}: expected PATH=VALUE", origin=Origin("--set"))
+            problems.add(BadOverride, f"{text}: expected PATH=VALUE", origin=Origin("--set"))
             continue
         profile = _lay(profile, path, text[end + 1 :].strip(), origin, problems)
     return profile

@@ -36,7 +36,7 @@ def test_it_prints_the_profile(here, capsys):
 def test_it_writes_a_profile_that_is_well(here, capsys):
     """The folder is made, the comments are kept, and `config check` is content."""
     assert main(["import", "Procfile", "-o", "profiles/dev.toml"]) == 0
-    assert capsys.readouterr().out == "wrote profiles/dev.toml: 1 services\n"
+    assert capsys.readouterr().out == "wrote profiles/dev.toml: 1 service\n"
     assert "# the pages\n[services.web]" in (here.root / "profiles" / "dev.toml").read_text(encoding="utf-8")
     assert main(["config", "check"]) == 0
     assert [path.name for path in (here.root / "profiles").iterdir()] == ["dev.toml"]

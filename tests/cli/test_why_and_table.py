@@ -32,7 +32,7 @@ def test_why_walks_the_chain_down_to_the_check_that_fails():
         "  orders is waiting: waits for catalog (healthy)",
         "    catalog is starting: asked for",
         "      started 0.0 s ago (pid 1000)",
-        "      last check failed 0.0 s ago: HTTP 503 Service Unavailable",
+        "      last check (http /) failed 0.0 s ago: HTTP 503 Service Unavailable",
     ]
 
 
@@ -58,7 +58,7 @@ def test_why_tells_what_the_log_and_the_machine_know():
         "orders is waiting: waits for catalog (healthy)",
         "  catalog is starting: asked for",
         "    started 0.0 s ago (pid 1000)",
-        "    last check failed 0.0 s ago: HTTP 500",
+        "    last check (http /) failed 0.0 s ago: HTTP 500",
         "      no such table: products",
         "    port 8000 is held by pid 812 (python manage.py)",
         "    its last lines:",
@@ -89,7 +89,7 @@ def test_why_explains_whom_many_wait_for_once():
     rehearsal.start()
     lines = chain(rehearsal.loop.snapshot, "a10")
     assert len(lines) < 60
-    assert sum("no check has answered yet" in line for line in lines) == 1
+    assert sum("its check (http /) has not answered yet" in line for line in lines) == 1
 
 
 @pytest.mark.parametrize("width", [80, 120, 200])

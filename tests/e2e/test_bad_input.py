@@ -68,6 +68,17 @@ def test_no_such_profile(project):
 
 
 @pytest.mark.slow
+def test_a_first_word_that_is_neither_a_profile_nor_a_service(project):
+    """The nearest of both is suggested: who can tell which was meant."""
+    project.profile(GOOD)
+    project.profile(GOOD, name="full")
+    answer = project.run("start", "fulll")
+    assert answer.returncode == 2
+    assert "E2003" in answer.stderr
+    assert "did you mean `full`?" in answer.stderr
+
+
+@pytest.mark.slow
 def test_a_directory_as_a_profile(project):
     """It cannot be read, and that is said."""
     (project.root / "profiles" / "dev.toml").mkdir()
@@ -120,7 +131,8 @@ def test_an_unset_variable_with_a_message(project):
     """The message of ${VAR:?message} is the reason."""
     project.profile(GOOD + 'env = { URL = "${NOWHERE:?say where the database is}" }\nrestart = { policy = "no" }\n')
     answer = project.run("start")
-    assert answer.returncode in {2, 4}
+    assert answer.returncode == 4
+    assert "E1007" in answer.stderr
     assert "say where the database is" in answer.stderr
 
 

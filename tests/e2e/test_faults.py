@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,11 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from launcher.control.running import holder
 from tests.e2e.project import LAUNCHER, eventually, is_alive
 
 pytestmark = pytest.mark.slow
 
 UP = '[services.api]\ncommand = "echo pid $$; exec sleep 600"\n'
+
+
+def running_pid(project) -> int:
+    return int(json.loads(project.run("status", "--json").stdout)["pid"])
 
 
 def pid_in(running) -> int:
@@ -43,6 +49,46 @@ def test_ctrl_c_during_start_up(project):
     assert running.stop() == 130
     assert "web up" not in running.output
     assert not is_alive(pid)
+
+
+def test_a_second_ctrl_c_during_start_up_kills(project):
+    """What ignores the first does not hold up the end, and what waits is never started."""
+    command = "trap '' TERM; echo pid $$; while :; do sleep 600; done"
+    project.profile(
+        f'[services.api]\ncommand = "{command}"\nhealth = {{ log = "never" }}\n'
+        '[services.web]\ncommand = "echo web up"\ndepends_on = ["api"]\n'
+    )
+    running = project.start()
+    pid = pid_in(running)
+    running.interrupt()
+    running.until("sending SIGTERM")
+    running.interrupt()
+    assert running.end() == 130
+    assert "web up" not in running.output
+    assert not is_alive(pid)
+
+
+def test_a_service_that_fills_the_pipe_while_it_stops_is_stopped(project):
+    """Though nobody takes its output in: what the terminal cannot have in time goes to the log, and that is said."""
+    project.file(
+        "flood.py",
+        "import os, signal, sys\n"
+        "def stop(*_):\n"
+        "    for _ in range(64): os.write(1, b'y' * 65535 + b'\\n')\n"
+        "    os.write(1, b'the end\\n')\n"
+        "    sys.exit(0)\n"
+        "signal.signal(signal.SIGTERM, stop)\n"
+        "print('up', flush=True)\n"
+        "while True: signal.pause()\n",
+    )
+    project.profile(f'[services.api]\ncommand = ["{sys.executable}", "flood.py"]\nhealth = {{ log = "^up" }}\n')
+    running = project.start()
+    running.until("all ready")
+    running.interrupt()
+    assert running.process.wait(20) == 130  # nothing was read meanwhile
+    log = (project.root / ".launcher" / "dev" / "logs" / "api.1.log").read_bytes()
+    assert log.count(b"y") == 64 * 65535
+    assert b"the end" in log
 
 
 def test_the_second_ctrl_c_kills_what_ignores_the_first(project):
@@ -210,9 +256,49 @@ def test_detach_wait_status_stop(project):
     started = project.run("start", "--detach", "--wait")
     assert started.returncode == 0, started
     assert project.status()["api"]["state"] == "ready"
+    (lock,) = project.root.glob(".launcher/*/lock")
+    assert holder(lock.parent).pid == running_pid(project)
     assert project.run("logs").stdout.count("pid") == 1
     assert project.run("stop").returncode == 0
     assert project.run("status").returncode == 3
+
+
+def test_a_reader_of_the_report_that_goes_away_harms_nobody(project):
+    """`launcher start --detach --wait | head -1`: the background comes up all the same."""
+    project.profile(UP + 'health = { log = "pid" }\n[services.web]\ncommand = "sleep 600"\ndepends_on = ["api"]\n')
+    shell = subprocess.run(
+        ["sh", "-c", f"{' '.join(LAUNCHER)} start --detach --wait | head -1"],
+        cwd=project.root,
+        env=project.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "api started" in shell.stdout
+    assert project.run("wait").returncode == 0
+    assert project.status()["web"]["state"] == "ready"
+
+
+def test_a_fault_of_our_own_leaves_nothing_alive(project):
+    """E9999, and the guard ends what the launcher can no longer."""
+    project.profile(UP)
+    broken = (
+        "import sys; from launcher.cli import run; run._announce = lambda *_: 1 / 0; "
+        "from launcher.cli.main import main; sys.exit(main(['start']))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", broken],
+        cwd=project.root,
+        env=project.environ,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert answer.returncode == 70
+    assert "E9999" in answer.stderr
+    pid = int(answer.stdout.partition("| pid ")[2].split()[0])
+    eventually(lambda: not is_alive(pid), within=1.0)
 
 
 def test_detach_tells_of_a_failed_start_up(project):

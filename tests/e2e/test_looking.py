@@ -148,3 +148,54 @@ def test_doctor_takes_a_running_launcher_for_its_own(project):
     found = json.loads(project.run("doctor", "--json").stdout)
     assert any("ports held by the running launcher: web" in finding["what"] for finding in found)
     assert not any("is taken by" in finding["what"] or "web.1" in finding["what"] for finding in found)
+
+
+FAILS = """
+[services.db]
+command = "echo no disk; exit 3"
+health = { log = "up" }
+restart = { delay = "10ms", burst = 1 }
+
+[services.api]
+command = "sleep 600"
+depends_on = ["db"]
+"""
+
+
+def test_why_and_status_tell_of_the_last_run_when_nothing_runs(project):
+    """Clearly as such, with the lines of that run only; the exit status is that of nothing running."""
+    project.profile(FAILS.replace("no disk", "of an earlier run"))
+    assert project.run("start").returncode == 4
+    project.profile(FAILS)
+    assert project.run("start").returncode == 4
+    why = project.run("why", "api")
+    first, *told = why.stdout.splitlines()
+    assert first.startswith("The last run of dev, as it stood at ")
+    assert told == [
+        "api was skipped: db has failed",
+        "db was failed: exited with code 3; circuit open after 2 failures within 60 s, no trial start",
+        "  its last lines:",
+        "    no disk",
+    ]
+    assert why.stderr.startswith("E9001 nothing is running")
+    status = project.run("status")
+    assert [line.split()[:2] for line in status.stdout.splitlines()[1:]] == [["db", "failed"], ["api", "skipped"]]
+    assert (why.returncode, status.returncode) == (3, 3)
+
+
+def test_the_last_run_is_told_to_people_only(project):
+    """A script that asks for JSON gets none; nor does anybody where nothing ever ran, or what it left is damaged."""
+    project.profile(FAILS)
+    never = project.run("status")
+    assert (never.returncode, never.stdout) == (3, "")
+    assert project.run("start").returncode == 4
+    script = project.run("status", "--json")
+    assert (script.returncode, script.stdout) == (3, "")
+    unknown = project.run("why", "apy")
+    assert unknown.returncode == 2
+    assert "did you mean `api`?" in unknown.stderr
+    state = project.root / ".launcher" / "dev" / "state.json"
+    state.write_text("{", encoding="utf-8")
+    damaged = project.run("why", "api")
+    assert (damaged.returncode, damaged.stdout) == (3, "")
+    assert state.read_text(encoding="utf-8") == "{"

@@ -36,7 +36,7 @@ def shop(project):
 
 def test_check_of_a_profile_is_config_check(shop):
     """With -f it is honcho's again."""
-    assert shop.run("check").stdout == shop.run("config", "check").stdout == "dev is well: 2 services in 1 layers\n"
+    assert shop.run("check").stdout == shop.run("config", "check").stdout == "dev is well: 2 services in 1 layer\n"
     assert "Valid procfile detected (web)" in shop.run("check", "-f", "Procfile").stderr
 
 

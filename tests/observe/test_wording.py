@@ -85,3 +85,8 @@ def test_a_start_is_told_in_honchos_words():
 )
 def test_durations_read_well(seconds, text):
     assert duration(seconds) == text
+
+
+def test_a_stop_command_is_said_as_such():
+    """Where one is run instead of the signal."""
+    assert wording(news("ready", "stopping", pid=7), signal="") == ("running the stop command of api (pid 7)",)

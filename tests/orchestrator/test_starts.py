@@ -34,6 +34,18 @@ def test_what_is_waited_for_is_said():
     assert rehearsal.view("orders").reason.text == "waits for catalog (healthy)"
     assert rehearsal.view("orders").reason.causes == ("catalog",)
     assert rehearsal.view("orders").waits_for == ("catalog (healthy)",)
+    rehearsal.exits("migrate", 0)
+    rehearsal.passes("catalog")
+    assert rehearsal.view("orders").reason.text == "waited for catalog (healthy)"
+
+
+def test_a_deadline_that_no_check_has_answered_names_the_check():
+    """A server that accepts and says nothing is no silence of ours."""
+    rehearsal = Rehearsal({"api": {**CHECKED, "ready_timeout": 5.0}})
+    outcomes = rehearsal.start()
+    rehearsal.advance(5.0)
+    (outcome,) = outcomes
+    assert "not ready within 5 s; its check (notify) has not answered" in outcome.error.sentence
 
 
 def test_a_start_up_counts_an_unchecked_service_only_after_it_outlived_a_moment():
@@ -103,7 +115,7 @@ def test_a_required_service_that_fails_rolls_the_start_up_back_in_reverse_order(
     assert rehearsal.states() == {"migrate": "completed", "catalog": "stopped", "orders": "failed", "worker": "skipped"}
     (outcome,) = outcomes
     assert (outcome.ok, outcome.status) == (False, 4)
-    assert "not ready within 5 s; the last check: HTTP 503" in outcome.error.sentence
+    assert "not ready within 5 s; its check (notify): HTTP 503" in outcome.error.sentence
     assert rehearsal.loop.is_over
     assert rehearsal.loop.status == 4
 

@@ -158,3 +158,18 @@ def test_a_folder_that_cannot_be_written_keeps_nothing(folder: Path) -> None:
     loaded = load(project, "dev", environ={})
     keep(folder / "missing" / "kept", project.root, "dev", loaded, environ={}, sets=())
     assert recall(folder / "missing" / "kept", project.root, "dev", environ={}, sets=()) is None
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"environ": {"LAUNCHER__ENV__API_TOKEN": "hunter2"}},
+        {"environ": {"LAUNCHER__ENV__DB_URL": "redis://me:hunter2@db/0"}},
+        {"sets": ["env.API_KEY=hunter2"]},
+    ],
+)
+def test_a_secret_given_by_a_variable_or_a_flag_is_not_written_to_the_disk(folder: Path, how) -> None:
+    """What a profile's own file holds is on the disk anyway."""
+    _, again = kept_in(folder, **how)
+    assert again() is None
+    assert not (folder / "kept").exists()
