@@ -5,6 +5,7 @@ What is asked for most often is answered before anything is imported for it; eve
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -50,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words in (["--version"], ["version"], ["-v"]):
         print(f"launcher {__version__}")
         return 0
+    gc.disable()  # what a command makes while it begins, it keeps: looking for garbage in it costs 5 ms
     from launcher.errors import LauncherError  # noqa: PLC0415
 
     _import_msgspec()
@@ -106,7 +108,10 @@ def _run(words: list[str]) -> int:
 
     args = parse(words, launch=os.path.basename(sys.argv[0]) == "launch")  # noqa: PTH119  (pathlib costs start-up time)
     module, _, name = PLACES[args.command].partition(":")
-    status: int = getattr(import_module(f"launcher.cli.{module}"), name)(args)
+    command = getattr(import_module(f"launcher.cli.{module}"), name)
+    if args.command != "start":  # which does so when its loop begins
+        gc.enable()
+    status: int = command(args)
     return status
 
 

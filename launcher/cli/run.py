@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 def start(args: Namespace) -> int:
     """Start what was asked for; the exit status."""
-    gc.disable()  # until the loop runs: what a start-up makes, it keeps, and looking for garbage costs it 5 ms
     from launcher.cli.target import keep, start_target  # noqa: PLC0415
     from launcher.control.running import Lock  # noqa: PLC0415
 
