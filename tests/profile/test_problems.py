@@ -53,12 +53,8 @@ CASES = {
         "[defaults]\nreplicas = 0\n[services.a]\ncommand = 'x'\n[services.b]\ncommand = 'x'",
         ["1005 :2: defaults.replicas: must be at least 1, got 0"],
     ),
-    "a service's later key": ("[services.a]\ncommand = 'x'\nwatch = ['a']", ["1006 :3: services.a.watch: not in this version (reloading when files change)"]),
+    "a later key": ("[services.a]\ncommand = 'x'\nwatch = ['a']", ["1006 :3: services.a.watch: not in this version (reloading when files change)"]),
     "a later key of [defaults]": ("[defaults]\nplacement = 'own'", ["1006 :2: defaults.placement: not in this version (placing a service in a shared process)"]),
-    "a later key": (
-        "[services.a]\ncommand = 'x'\nwatch = ['x']",
-        ["1006 :3: services.a.watch: not in this version (reloading when files change)"],
-    ),
     "a later value": ("[launcher]\nmode = 'single'", ['1006 :2: launcher.mode = "single": not in this version (all apps in one process)']),
     "neither app nor command": ("[services.a]\nport = 1", ["1009 :1: services.a: has neither `app` nor `command`"]),
     "both app and command": (
