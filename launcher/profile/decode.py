@@ -16,16 +16,15 @@ from msgspec import Struct
 from launcher.errors import LauncherError, UnknownKey, WrongType
 from launcher.profile.durations import parse_duration
 from launcher.profile.keys import Key, Shape, alternatives, choices, describe, keys_of
-from launcher.profile.layers import Written
 from launcher.profile.model import Defaults, Service, Settings
 from launcher.profile.names import did_you_mean
-from launcher.profile.origins import Leaf, Origin, Path, Problems, Table, dotted
+from launcher.profile.origins import Leaf, Origin, Path, Problems, Table, Written, dotted
 from launcher.profile.secrets import MASK, is_secret
 from launcher.profile.sizes import parse_size
 
 _SECTIONS = ("launcher", "env", "defaults", "services")
-_ITEM = re.compile(r"\$\[(\d+)\]")
-_LIMIT = re.compile(r"(>=|<=|>|<) (\S+)")
+_ITEM = r"\$\[(\d+)\]"
+_LIMIT = r"(>=|<=|>|<) (\S+)"
 _LIMITS = {">=": "at least", "<=": "at most", ">": "more than", "<": "less than"}
 _SHOWN = 40
 
@@ -155,7 +154,7 @@ class _Reader:
         value: Any = leaf.value
         origin, written, wanted = leaf.origin, _key(leaf, path), describe(key)
         words: list[str] = []
-        if (item := _ITEM.search(message)) and isinstance(value, list):
+        if (item := re.search(_ITEM, message)) and isinstance(value, list):
             index = int(item[1])
             value = value[index]
             written = f"{written}[{index}]"
@@ -164,7 +163,7 @@ class _Reader:
             number = "Expected `int`" in message
             wanted = f"one of {', '.join(words)}" if words else "a whole number" if number else "a text"
         remedy = ""
-        if limit := _LIMIT.search(message):
+        if limit := re.search(_LIMIT, message):
             sentence = f"{written}: must be {_LIMITS[limit[1]]} {float(limit[2]):g}, got {value}"
             if key.default is not None:
                 remedy = f"Leave it out for the default, {key.default:g}{f' {key.unit}' if key.unit else ''}."

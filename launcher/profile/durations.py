@@ -10,15 +10,14 @@ import re
 from launcher.errors import WrongType
 
 #: Largest first: parts stand in this order, each at most once. "m" must not eat the head of "ms".
-_DURATION = re.compile(
+_DURATION = (
     r"(?:(?P<d>\d+(?:\.\d+)?)d)?"
     r"(?:(?P<h>\d+(?:\.\d+)?)h)?"
     r"(?:(?P<m>\d+(?:\.\d+)?)m(?!s))?"
     r"(?:(?P<s>\d+(?:\.\d+)?)s)?"
-    r"(?:(?P<ms>\d+(?:\.\d+)?)ms)?",
-    re.ASCII,
+    r"(?:(?P<ms>\d+(?:\.\d+)?)ms)?"
 )
-_NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
+_NUMBER = r"\d+(?:\.\d+)?"
 _UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 #: A hundred years: more than any timer of the system takes, and surely a slip of the pen.
 LONGEST = 100 * 365 * 86400.0
@@ -48,9 +47,9 @@ def _seconds(value: object) -> float | None:
     if not isinstance(value, str):
         return None
     text = value.strip()
-    if _NUMBER.fullmatch(text):
+    if re.fullmatch(_NUMBER, text, re.ASCII):
         return float(text)
-    match = _DURATION.fullmatch(text)
+    match = re.fullmatch(_DURATION, text, re.ASCII)
     if not text or match is None:
         return None
     # One rounding only, so that "1m30s" and 90 are the same value.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import tomllib
 
 #: tomllib says where in its message only (attributes came with 3.14).
-_WHERE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)\Z")
+_WHERE = r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)\Z"
 
 
 def read_text(path: Path, place: str) -> str:
@@ -36,12 +36,12 @@ def syntax_error(error: tomllib.TOMLDecodeError, text: str, place: str) -> TomlS
     """What tomllib complains of, with the line it complains of."""
     message = str(error)
     lines = text.split("\n")
-    found = _WHERE.search(message)
+    found = re.search(_WHERE, message)
     if found and found[1]:
         line, column = int(found[1]), int(found[2])
     else:  # at the end: the last line with anything on it
         line = max((number for number, content in enumerate(lines, start=1) if content.strip()), default=1)
         column = len(lines[line - 1]) + 1
-    complaint = _WHERE.sub("", message)
+    complaint = re.sub(_WHERE, "", message)
     complaint = complaint[:1].lower() + complaint[1:]
     return TomlSyntax(f"column {column}: {complaint}: {lines[line - 1].strip()}", where=f"{place}:{line}")

@@ -6,12 +6,10 @@ form. Each value keeps its origin. Knows which keys have shorthands and which ex
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any
 
 from launcher.profile.origins import Leaf, Origin, Path, Table
-from launcher.profile.positions import Position, positions
 
 #: What tells a service from another is one choice: a layer that makes it takes the place of the choice below.
 WAYS_TO_RUN = frozenset({"app", "command"})
@@ -19,23 +17,6 @@ WAYS_TO_CHECK = frozenset({"http", "tcp", "exec", "log", "notify"})
 WAYS_TO_TELL = frozenset({"command", "url"})
 #: These belong to `http` and go with it.
 HTTP_ONLY = frozenset({"status", "headers"})
-
-
-class Written(float):
-    """A number of a TOML file that remembers its spelling: `VERSION = 3.10` in an `env` means "3.10"."""
-
-    text: str
-
-    def __new__(cls, text: str) -> Self:
-        number = super().__new__(cls, text)
-        number.text = text
-        return number
-
-
-def read_layer(text: str, place: str) -> Table:
-    """One file as a layer, shorthands expanded; raises tomllib.TOMLDecodeError."""
-    data = tomllib.loads(text, parse_float=Written)
-    return expand_shorthands(_table(data, (), positions(text), place))
 
 
 def plain_layer(data: Mapping[str, Any], origin: Origin, origins: Mapping[Path, Origin]) -> Table:
@@ -80,24 +61,6 @@ def spread_defaults(profile: Table) -> Table:
             merged = overlay(_without_edge_to(name, defaults), service, at=("services", name))
             full[name] = merged
     return profile.put("services", Table(full, services.origin))
-
-
-def _table(data: dict[str, Any], at: Path, where: Mapping[Path, Position], place: str) -> Table:
-    keys: dict[str, Leaf | Table] = {}
-    for name, value in data.items():
-        path = (*at, name)
-        if isinstance(value, dict):
-            keys[name] = _table(value, path, where, place)
-        else:
-            count = len(value) if isinstance(value, list) else 0
-            items = tuple(_origin((*path, index), where, place) for index in range(count))
-            keys[name] = Leaf(value, _origin(path, where, place), items)
-    return Table(keys, _origin(at, where, place))
-
-
-def _origin(path: Path, where: Mapping[Path, Position], place: str) -> Origin:
-    line, column = where.get(path, (1, 1))
-    return Origin(place, line, column, path)
 
 
 def _plain(data: Mapping[str, Any], at: Path, above: Origin, origins: Mapping[Path, Origin]) -> Table:

@@ -6,7 +6,6 @@ ProblemsFound, each with its origin. The rim that reads profiles; what it reads 
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path as FilePath
 
@@ -28,8 +27,8 @@ from launcher.profile.checks import check
 from launcher.profile.decode import Decoded, decode
 from launcher.profile.derived import fill
 from launcher.profile.envfile import read_env_files
-from launcher.profile.files import read_text, syntax_error
-from launcher.profile.layers import overlay, read_layer, spread_defaults
+from launcher.profile.files import read_text
+from launcher.profile.layers import overlay, spread_defaults
 from launcher.profile.loaded import Loaded
 from launcher.profile.machine import Facts, Wanted
 from launcher.profile.model import Profile
@@ -201,15 +200,12 @@ class _Reader:
     def _layer(self, path: FilePath) -> Table | None:
         place = _place(self._project, path)
         self.files.append(path)
-        text = ""
+        from launcher.profile.reading import read_layer  # noqa: PLC0415  (4 ms, which a Procfile need not pay)
+
         try:
-            text = read_text(path, place)
-            return read_layer(text, place)
-        except tomllib.TOMLDecodeError as error:
-            wrong: LauncherError = syntax_error(error, text, place)
+            return read_layer(read_text(path, place), place)
         except LauncherError as error:
-            wrong = error
-        self._problems.include(wrong, origin=Origin(place, 1))
+            self._problems.include(error, origin=Origin(place, 1))
         return None
 
     def _missing(self, name: str, asked: Origin) -> None:

@@ -7,7 +7,7 @@ what is wrong with it, so that all of it is told at once. Knows no key of the mo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from msgspec import Struct
 
@@ -32,6 +32,17 @@ class Origin(Struct, frozen=True):
 
 
 BUILT_IN = Origin("built-in default")
+
+
+class Written(float):
+    """A number of a TOML file that remembers its spelling: `VERSION = 3.10` in an `env` means "3.10"."""
+
+    text: str
+
+    def __new__(cls, text: str) -> Self:
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
 
 
 class Leaf(Struct, frozen=True):

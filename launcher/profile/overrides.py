@@ -6,14 +6,12 @@ files have. Knows no environment but the one it is given.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 
 from launcher.errors import BadOverride
 from launcher.profile.layers import expand_shorthands, overlay
 from launcher.profile.names import match
 from launcher.profile.origins import Leaf, Origin, Problems, Table
-from launcher.profile.positions import read_key
 
 PREFIX = "LAUNCHER__"
 _SEPARATOR = "__"
@@ -41,10 +39,7 @@ def apply_variables(profile: Table, environ: Mapping[str, str], problems: Proble
 def apply_sets(profile: Table, sets: Iterable[str], problems: Problems) -> Table:
     """Lay each `path=value` over `profile`, the later over the earlier."""
     for text in sets:
-        try:
-            path, end = read_key(text)
-        except ValueError:
-            path, end = (), 0
+        path, end = _read_path(text)
         origin = Origin(f"--set {text[:end].strip() or text}")
         if not path or text[end : end + 1] != "=":
             problems.add(BadOverride, f"{text}: expected PATH=VALUE", origin=Origin("--set"))
@@ -72,6 +67,16 @@ def _lay(profile: Table, path: tuple[str, ...], text: str, origin: Origin, probl
     return _keeping_places(profile, overlay(profile, expand_shorthands(node)))
 
 
+def _read_path(text: str) -> tuple[tuple[str, ...], int]:
+    """The key that a `path=value` begins with, and where it ends; nothing where it is none."""
+    from launcher.profile.positions import read_key  # noqa: PLC0415  (where something is set)
+
+    try:
+        return read_key(text)
+    except ValueError:
+        return (), 0
+
+
 def _is_text(text: str) -> bool:
     """Whether the bytes that the system gave were a text: what were none became lone surrogates."""
     try:
@@ -82,6 +87,8 @@ def _is_text(text: str) -> bool:
 
 
 def _value(text: str, origin: Origin) -> Leaf | Table:
+    import tomllib  # noqa: PLC0415  (where something is set)
+
     try:
         read = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
