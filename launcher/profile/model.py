@@ -216,7 +216,7 @@ class Defaults(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     app: Annotated[
         str | None,
-        says('An ASGI application the launcher serves: "module:name" or "module:factory()".'),
+        says('An ASGI or WSGI application the launcher serves: "module:name" or "module:factory()".'),
     ] = None
     command: Annotated[
         str | list[str] | None,
