@@ -34,8 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except LauncherError as error:
         if debug:
             raise
-        sys.stderr.write(describe(error, colour=_wants_colour()))
-        return error.status
+        return _tell(error)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -45,20 +44,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if debug:
             raise
-        sys.stderr.write(describe(_internal(error), colour=_wants_colour()))
-        return _internal(error).status
+        return _tell(_internal(error))
 
 
-def describe(error: LauncherError, *, colour: bool = False) -> str:
-    """An error for people: code, place, sentence, and what to do; several of them one after the other."""
-    from launcher.errors import ProblemsFound  # noqa: PLC0415
+def _tell(error: LauncherError) -> int:
+    from launcher.cli.sentences import describe  # noqa: PLC0415  (for those who meet an error)
 
-    if isinstance(error, ProblemsFound):
-        return "".join(describe(problem, colour=colour) for problem in error.problems)
-    red, plain = ("\033[31m", "\033[0m") if colour else ("", "")
-    code = f"E{error.code} " if error.code else ""
-    remedy = f"      {error.remedy}\n" if error.remedy else ""
-    return f"{red}{code}{plain}{error}\n{remedy}"
+    sys.stderr.write(describe(error, colour=_wants_colour()))
+    return error.status
 
 
 def _run(words: list[str]) -> int:  # noqa: PLR0911  (a row for each module of commands)
