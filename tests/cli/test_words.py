@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from launcher.cli.main import main
-from launcher.cli.sentences import describe
 from launcher.cli.parser import TEXTS, parse
+from launcher.cli.sentences import describe
 from launcher.cli.target import start_target
 from launcher.errors import AmbiguousName, ProblemsFound, UnknownKey, UnknownService, Usage
 
