@@ -171,7 +171,7 @@ class Health(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         words = [kind] if value is True else [kind, *(value if isinstance(value, list) else [str(value)])]
         from launcher.profile.secrets import mask_urls  # noqa: PLC0415  (for those who look)
 
-        return mask_urls(" ".join(words))
+        return mask_urls(" ".join(words).replace("\n", " "))
 
 
 class Restart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
