@@ -91,7 +91,7 @@ def _command(
     for sent in ask(client_of(args)):
         match sent:
             case wire.Moved(news=news) if not quiet:
-                lines = wording(news, since=None, signal="TERM", procfile=False)
+                lines = wording(news, since=None, signal=None, procfile=False)
                 if news.before is news.state and news.pid is not None:
                     lines = (started(news),)
                 for line in lines:
@@ -117,14 +117,14 @@ def _evidence(folder: Path, suspects: list[InstanceView], *, launcher: int) -> E
     """
     from launcher.engines.sockets import holders_of  # noqa: PLC0415
     from launcher.observe.logfile import log_path  # noqa: PLC0415
-    from launcher.observe.logread import last_lines, parse_line  # noqa: PLC0415
+    from launcher.observe.logread import tail  # noqa: PLC0415
     from launcher.observe.why import Evidence  # noqa: PLC0415
     from launcher.profile.secrets import mask_urls  # noqa: PLC0415
 
     lines: dict[str, list[str]] = {}
     for view in suspects:
-        raw = last_lines(log_path(folder / "logs", view.name), LAST_LINES)
-        lines[view.name] = [parse_line(view.label, line).text for line in raw]
+        path = log_path(folder / "logs", view.name)
+        lines[view.name] = [line.text for line in tail(view.label, path, LAST_LINES, since=view.started or 0.0)]
     found = holders_of({view.port for view in suspects if view.port is not None})
     expected = {launcher, *(view.pid for view in suspects)}
     holders = {

@@ -5,15 +5,14 @@ What a person wrote or edited is not overwritten unless that is asked for.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from launcher.errors import EditedByHand, LauncherError, LocationUnusable, NotExported, OutOfDate, ProblemsFound
 from launcher.exporters.base import File
 from launcher.exporters.stamp import Origin, origin, stamped
+from launcher.files import write_whole
 
 
 def write(files: Sequence[File], location: Path, command: str, *, force: bool) -> int:
@@ -88,18 +87,8 @@ def _read(place: Path) -> str | None:
 
 
 def _write(place: Path, content: str, mode: int) -> None:
-    aside = None
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        # Made with mode 0600; a reader sees the old file or the whole new one.
-        with NamedTemporaryFile("wb", dir=place.parent, prefix=f".{place.name}.", delete=False) as file:
-            aside = file.name
-            file.write(content.encode())
-            file.flush()
-            os.fsync(file.fileno())
-        Path(aside).chmod(mode)
-        Path(aside).rename(place)
+        write_whole(place, content.encode(), mode=mode, durable=True)
     except OSError as error:
-        if aside is not None:
-            Path(aside).unlink(missing_ok=True)
         raise LocationUnusable(f"cannot write {place}: {(error.strerror or str(error)).lower()}") from None

@@ -19,6 +19,7 @@ from launcher.errors import (
     UnknownFormat,
     Usage,
 )
+from launcher.files import write_whole
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -59,9 +60,7 @@ def export_procfile(args: Namespace) -> int:
         _say(f"Writing '{os.path.join(args.location, file.name)}'")  # noqa: PTH118  (pathlib would drop a leading ./)
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_text(file.content, encoding="utf-8")
-            if file.executable:
-                place.chmod(0o755)
+            write_whole(place, file.content.encode(), mode=0o777 if file.executable else 0o666)
         except OSError as error:
             raise LocationUnusable(f"cannot write {place}: {(error.strerror or str(error)).lower()}") from None
     return 0

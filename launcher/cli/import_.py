@@ -5,9 +5,7 @@ Decides nothing about what a key becomes: that is the importers'.
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +20,7 @@ from launcher.errors import (
     ProblemsFound,
     ProfileUnreadable,
 )
+from launcher.files import write_whole
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -113,22 +112,9 @@ def _write(target: Path, text: str, *, shown: str, force: bool) -> None:
         if target.exists() and not force:
             raise ImportTargetExists(f"{shown} exists already")
         target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, aside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".new")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-            Path(aside).chmod(0o666 & ~_umask())
-            Path(aside).replace(target)
-        finally:
-            Path(aside).unlink(missing_ok=True)
+        write_whole(target, text.encode(), durable=True)
     except FileExistsError:
         raise ImportTargetUnwritable(f"cannot write {shown}: {target.parent} is no folder") from None
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
         raise ImportTargetUnwritable(f"cannot write {shown}: {reason}") from None
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -59,8 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(words)
     except LauncherError as error:
-        sys.stderr.write(_discreet(_traceback(error) if debug else describe(error, colour=_wants_colour())))
-        return error.status
+        return _tell(error, debug=debug)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -68,21 +67,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except Exception as error:  # noqa: BLE001  (a bug of ours: said in a sentence, or with --debug in full)
-        failure = _internal(error)
-        sys.stderr.write(_discreet(_traceback(error) if debug else describe(failure, colour=_wants_colour())))
-        return failure.status
+        return _tell(_internal(error).with_traceback(error.__traceback__), debug=debug)
 
 
-def describe(error: LauncherError, *, colour: bool = False) -> str:
-    """An error for people: code, place, sentence, and what to do; several of them one after the other."""
-    from launcher.errors import ProblemsFound  # noqa: PLC0415
+def _tell(error: LauncherError, *, debug: bool) -> int:
+    from launcher.cli.sentences import describe  # noqa: PLC0415  (for those who meet an error)
 
-    if isinstance(error, ProblemsFound):
-        return "".join(describe(problem, colour=colour) for problem in error.problems)
-    red, plain = ("\033[31m", "\033[0m") if colour else ("", "")
-    code = f"E{error.code} " if error.code else ""
-    remedy = f"      {error.remedy}\n" if error.remedy else ""
-    return f"{red}{code}{plain}{error}\n{remedy}"
+    sys.stderr.write(_discreet(_traceback(error) if debug else describe(error, colour=_wants_colour())))
+    return error.status
 
 
 def _discreet(text: str) -> str:

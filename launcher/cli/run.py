@@ -168,7 +168,7 @@ def _show_last_lines(runtime: Runtime, instance: str) -> None:
 
 
 def _print_errors(errors: Iterable[LauncherError], report: Report) -> None:
-    from launcher.cli.main import describe  # noqa: PLC0415
+    from launcher.cli.sentences import describe  # noqa: PLC0415
 
     for error in errors:
         report.tell(describe(error))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from launcher.errors import OutputUnwritable
+from launcher.files import write_whole
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -55,11 +56,7 @@ def _write(name: str, text: str) -> None:
     if name == "-":
         sys.stdout.write(text)
         return
-    path = Path(name)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(path)
+        write_whole(Path(name), text.encode())
     except OSError as error:
-        aside.unlink(missing_ok=True)
         raise OutputUnwritable(f"cannot write {name}: {error.strerror}") from error

@@ -5,11 +5,13 @@ Exporters are pure: they touch no disk, no environment, no network. Files are va
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from msgspec import Struct
 
-from launcher.errors import Caution, FeatureLost
+from launcher.errors import Caution, FeatureLost, LauncherError, NotExportable, ProblemsFound
 from launcher.plan.model import Plan
 
 
@@ -74,6 +76,26 @@ class Rendered(Struct, frozen=True, kw_only=True):
     def cautions(self) -> list[Caution]:
         """Everything to warn of, losses first."""
         return [*(loss.caution() for loss in self.losses), *self.notes]
+
+
+class Refusals:
+    """The services that a target cannot have as they are: all of them are told at once."""
+
+    def __init__(self) -> None:
+        self._problems: list[LauncherError] = []
+
+    @contextmanager
+    def of(self, service: str) -> Iterator[None]:
+        """Note what is refused within, as this service's, and go on."""
+        try:
+            yield
+        except NotExportable as error:
+            self._problems.append(NotExportable(f"services.{service}: {error.sentence}", remedy=error.remedy))
+
+    def tell(self) -> None:
+        """Raise them all, if there are any."""
+        if self._problems:
+            raise ProblemsFound(self._problems)
 
 
 class Exporter(Protocol):

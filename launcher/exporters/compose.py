@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from launcher.errors import Caution, LauncherError, NameChanged, NotExportable, ProblemsFound
-from launcher.exporters.base import File, Options, Rendered
+from launcher.errors import Caution, NameChanged, NotExportable
+from launcher.exporters.base import File, Options, Refusals, Rendered
 from launcher.exporters.losses import Feature, lost
 from launcher.exporters.programs import Place, Program, programs
 from launcher.exporters.variables import Outside, Value, literal, mapped
@@ -53,14 +53,11 @@ class Compose:
         found, notes = programs(plan, options, _place(plan, options))
         first = {program.instance.service: program for program in reversed(found)}
         services: dict[str, Any] = {}
-        problems: list[LauncherError] = []
+        refusals = Refusals()
         for name in plan.services:
-            try:
+            with refusals.of(name):
                 services[name] = _service(plan, first[name])
-            except NotExportable as error:
-                problems.append(NotExportable(f"services.{name}: {error.sentence}", remedy=error.remedy))
-        if problems:
-            raise ProblemsFound(problems)
+        refusals.tell()
         project = re.sub(r"[^a-z0-9_-]+", "-", options.app.lower()).strip("-_") or "app"
         if project != options.app:
             notes.append(

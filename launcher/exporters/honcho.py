@@ -13,8 +13,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from launcher.errors import ExporterUnavailable, LauncherError, NotExportable, ProblemsFound
-from launcher.exporters.base import File, Options, Rendered
+from launcher.errors import ExporterUnavailable, NotExportable
+from launcher.exporters.base import File, Options, Refusals, Rendered
 from launcher.exporters.losses import Feature, lost
 from launcher.exporters.programs import Program, here, programs
 from launcher.exporters.shell import line, passes
@@ -42,7 +42,7 @@ class _Honcho:
     def render(self, plan: Plan, options: Options) -> Rendered:
         """The files that honcho's templates make of the plan."""
         found, notes = programs(plan, options, here(plan, options, self.target, bind=True))
-        problems: list[LauncherError] = []
+        refusals = Refusals()
         files: list[File] = []
         users = {literal(program.user) for program in found if program.user}
         if len(users) > 1:
@@ -56,13 +56,9 @@ class _Honcho:
         }
         processes = []
         for program in found:
-            try:
+            with refusals.of(program.instance.service):
                 processes.append(self.process(program))
-            except NotExportable as error:
-                where = f"services.{program.instance.service}"
-                problems.append(NotExportable(f"{where}: {error.sentence}", remedy=error.remedy))
-        if problems:
-            raise ProblemsFound(problems)
+        refusals.tell()
         secret = any(program.environment.holds_secrets for program in found)
         for file in self.exporter().render(processes, context):
             # Beneath a script's first line, and beneath the only line of an envdir that is read.

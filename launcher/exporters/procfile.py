@@ -6,8 +6,8 @@ served.
 
 from __future__ import annotations
 
-from launcher.errors import Caution, LauncherError, NameChanged, NotExportable, ProblemsFound
-from launcher.exporters.base import File, Options, Rendered
+from launcher.errors import Caution, NameChanged
+from launcher.exporters.base import File, Options, Refusals, Rendered
 from launcher.exporters.losses import Feature, lost
 from launcher.exporters.programs import Place, programs
 from launcher.exporters.shell import line
@@ -31,21 +31,17 @@ class Procfile:
         """One Procfile."""
         found, notes = programs(plan, options, _place(plan))
         lines: list[str] = []
-        problems: list[LauncherError] = []
+        refusals = Refusals()
         release: list[str] = []
         for name in [name for layer in plan.layers for name in layer] if not plan.procfile else plan.services:
             program = next(one for one in found if one.service is plan.services[name])
-            try:
+            with refusals.of(name):
                 text = line(program.start())
-            except NotExportable as error:
-                problems.append(NotExportable(f"services.{name}: {error.sentence}", remedy=error.remedy))
-                continue
-            if program.service.is_task:
-                release.append(text)
-            else:
-                lines.append(f"{_type(name, plan, notes)}: {text}")
-        if problems:
-            raise ProblemsFound(problems)
+                if program.service.is_task:
+                    release.append(text)
+                else:
+                    lines.append(f"{_type(name, plan, notes)}: {text}")
+        refusals.tell()
         if release:
             lines.insert(
                 0, f"{RELEASE}: {release[0] if len(release) == 1 else ' && '.join(f'( {one} )' for one in release)}"

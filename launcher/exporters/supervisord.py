@@ -11,8 +11,8 @@ import math
 import re
 import shlex
 
-from launcher.errors import LauncherError, NotExportable, ProblemsFound
-from launcher.exporters.base import File, Options, Rendered
+from launcher.errors import NotExportable
+from launcher.exporters.base import File, Options, Refusals, Rendered
 from launcher.exporters.losses import Feature, lost
 from launcher.exporters.names import target_names
 from launcher.exporters.programs import Program, here, programs
@@ -54,15 +54,11 @@ class Supervisord:
         names, changed = target_names(plan)
         # Without this section, supervisord takes no file for its own; without keys in it, it changes nothing.
         sections = ["[supervisord]\n"]
-        problems: list[LauncherError] = []
+        refusals = Refusals()
         for program in found:
-            try:
+            with refusals.of(program.instance.service):
                 sections.append(_section(plan, program, names[program.instance.name], options))
-            except NotExportable as error:
-                where = f"services.{program.instance.service}"
-                problems.append(NotExportable(f"{where}: {error.sentence}", remedy=error.remedy))
-        if problems:
-            raise ProblemsFound(problems)
+        refusals.tell()
         secret = any(program.environment.holds_secrets for program in found)
         return Rendered(
             files=(File(name=f"{options.app}.conf", content="\n".join(sections), private=secret),),

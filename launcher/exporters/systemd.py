@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator, Mapping
 from posixpath import join
 
-from launcher.errors import LauncherError, NotExportable, ProblemsFound
-from launcher.exporters.base import File, Loss, Options, Rendered
+from launcher.errors import NotExportable
+from launcher.exporters.base import File, Loss, Options, Refusals, Rendered
 from launcher.exporters.losses import Feature, lost
 from launcher.exporters.names import target_names, word_of
 from launcher.exporters.programs import Program, here, programs
@@ -52,19 +52,15 @@ class Systemd:
         app = word_of(options.app)
         units = {instance: f"{app}-{name}" for instance, name in words.items()}
         files = [File(name=f"{app}.target", content=_target(plan, units))]
-        problems: list[LauncherError] = []
+        refusals = Refusals()
         for program in found:
             unit = units[program.instance.name]
             secret = program.environment.holds_secrets
-            try:
+            with refusals.of(program.instance.service):
                 files.append(File(name=f"{unit}.service", content=_service(plan, program, units, app), private=secret))
-            except NotExportable as error:
-                where = f"services.{program.instance.service}"
-                problems.append(NotExportable(f"{where}: {error.sentence}", remedy=error.remedy))
             if program.service.holds_socket:
                 files.append(File(name=f"{unit}.socket", content=_socket(plan, program, app)))
-        if problems:
-            raise ProblemsFound(problems)
+        refusals.tell()
         losses = [*lost(plan, TARGET, kept=_KEPT), *_code_losses(plan)]
         return Rendered(files=tuple(files), losses=tuple(losses), notes=(*changed, *notes))
 

@@ -7,49 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from posixpath import isabs, relpath
-from typing import Any
+from typing import ClassVar
 
-from msgspec import Struct, field
+from msgspec import field
 
 from launcher.importers.base import Notes, Source, below
 from launcher.importers.compose_health import read_health
 from launcher.importers.dollars import Variable, default_of
+from launcher.importers.entry import Entry
 from launcher.importers.values import Reader, duration, expect, signal_name, size, whole_number
 from launcher.importers.words import Word, command_of
 from launcher.importers.yaml_nodes import Node
 from launcher.profile.sizes import LAST_PORT
 
 
-class Reading(Struct, kw_only=True):
+class Reading(Entry, kw_only=True):
     """A service while it is being read."""
 
-    name: str
-    line: int
-    node: Node
-    source: Source
-    reader: Reader
-    is_task: bool
-    values: dict[str, Any] = field(default_factory=dict)
+    table: ClassVar[str] = "services"
+
     has_command: bool = False
-    is_selected: bool = True
     env_files: list[str] = field(default_factory=list)
     #: Of each variable the line and the text as written.
     variables: dict[str, tuple[int, str]] = field(default_factory=dict)
-
-    @property
-    def notes(self) -> Notes:
-        return self.reader.notes
-
-    def where(self, key: str) -> str:
-        return f"services.{self.name}.{key}"
-
-    def lose(self, line: int, key: str, why: str = "has no counterpart in a profile") -> None:
-        self.notes.lose(line, f"{self.where(key)}: {why}")
-
-    def inner(self, key: str) -> dict[str, Any]:
-        """A table within the service, made when it is first needed."""
-        table: dict[str, Any] = self.values.setdefault(key, {})
-        return table
 
 
 def read_service(name: str, line: int, node: Node, source: Source, notes: Notes, *, is_task: bool) -> Reading:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
-
-from msgspec import Struct, field
+from typing import Any, ClassVar
 
 from launcher.importers.base import Notes, Source, below
+from launcher.importers.entry import Entry
 from launcher.importers.values import Reader, expect, gate_deadline, signal_name, whole_number
 from launcher.importers.words import command_of, whole
 from launcher.importers.yaml_nodes import Node
@@ -22,33 +21,12 @@ _TIMES = {
 }
 
 
-class Process(Struct, kw_only=True):
+class Process(Entry, kw_only=True):
     """A process while it is being read."""
 
-    name: str
-    line: int
-    node: Node
-    source: Source
-    reader: Reader
-    is_task: bool
-    values: dict[str, Any] = field(default_factory=dict)
+    table: ClassVar[str] = "processes"
+
     can_run: bool = True
-    is_selected: bool = True
-
-    @property
-    def notes(self) -> Notes:
-        return self.reader.notes
-
-    def where(self, key: str) -> str:
-        return f"processes.{self.name}.{key}"
-
-    def lose(self, line: int, key: str, why: str = "has no counterpart in a profile") -> None:
-        self.notes.lose(line, f"{self.where(key)}: {why}")
-
-    def inner(self, key: str) -> dict[str, Any]:
-        """A table within the service, made when it is first needed."""
-        table: dict[str, Any] = self.values.setdefault(key, {})
-        return table
 
     def number(self, key: str, node: Node) -> int | None:
         return whole_number(self.notes, self.where(key), node)

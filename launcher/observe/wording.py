@@ -17,12 +17,13 @@ _TEN_SECONDS = 10.0
 
 
 def wording(
-    news: Changed | Noted, *, since: float | None = None, signal: str = "TERM", procfile: bool = False
+    news: Changed | Noted, *, since: float | None = None, signal: str | None = "TERM", procfile: bool = False
 ) -> tuple[str, ...]:
     """Say what happened, in no line, one or two.
 
-    `since` is when the instance began to start, on the wall clock; `signal` is what it is stopped with, "" where
-    that is a command. That a process was started is not told by a state but by a process id: see `started`.
+    `since` is when the instance began to start, on the wall clock; `signal` is what it is stopped with, "" where that
+    is a command, None where it isn't known. That a process was started is not told by a state but by a process id: see
+    `started`.
     """
     if isinstance(news, Noted):
         return tuple(news.text.splitlines())
@@ -37,9 +38,9 @@ def started(news: Changed) -> str:
     return f"{news.label} started (pid={news.pid})"
 
 
-def _as_honcho(news: Changed, signal: str) -> tuple[str, ...]:
+def _as_honcho(news: Changed, signal: str | None) -> tuple[str, ...]:
     if news.state is State.STOPPING and news.before is not State.STOPPING and news.pid is not None:
-        what = f"sending SIG{signal} to" if signal else "running the stop command of"
+        what = "stopping" if signal is None else f"sending SIG{signal} to" if signal else "running the stop command of"
         return (f"{what} {news.label} (pid {news.pid})",)
     if news.exit_code is not None and news.before in ALIVE and news.state not in ALIVE:
         return (f"{news.label} stopped (rc={news.exit_code})",)

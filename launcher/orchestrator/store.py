@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
+from launcher.files import PRIVATE, write_whole
 from launcher.orchestrator.state import Memory, read
 
 
@@ -14,7 +14,6 @@ class FileStore:
 
     def __init__(self, path: Path, say: Callable[[str], None]) -> None:
         self._path = path
-        self._aside = path.with_name(f".{path.name}.new")
         self._say = say
         self._has_complained = False
 
@@ -38,12 +37,7 @@ class FileStore:
     def save(self, text: bytes) -> None:
         """Replace the file. It is not fsynced: after a crash of the machine nothing that it tells of runs any more."""
         try:
-            descriptor = os.open(self._aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            try:
-                os.write(descriptor, text)
-            finally:
-                os.close(descriptor)
-            self._aside.replace(self._path)
+            write_whole(self._path, text, mode=PRIVATE)
         except OSError as error:
             if not self._has_complained:
                 self._has_complained = True

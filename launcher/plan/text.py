@@ -81,7 +81,7 @@ def _facts(plan: Plan, name: str) -> Iterator[tuple[str, str]]:
     if ports := ", ".join(str(instance.port) for instance in instances if instance.port is not None):
         yield "port", f"{ports} (drawn)" if instances[0].port_drawn else ports
     if service.health is not None:
-        yield "health", _line(service.health.check)
+        yield "health", service.health.check
     for edge in plan.edges_from(name):
         yield "after", f"{edge.dependency}: {_note(edge)}, {_why(edge, plan.services[edge.dependency])}"
     if service.env:
@@ -93,11 +93,7 @@ def _command(command: str | list[str]) -> str:
         from shlex import join  # noqa: PLC0415  (only to show)
 
         command = join(command)
-    return _line(_USERINFO.sub("***", command))
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split("\n"))
+    return " ".join(_USERINFO.sub("***", command).split("\n"))
 
 
 def _note(edge: Edge) -> str:

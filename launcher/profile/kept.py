@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from launcher import __version__
+from launcher.files import PRIVATE, write_whole
 from launcher.profile import facts
 from launcher.profile.loaded import Loaded
 from launcher.profile.machine import Facts, Wanted
@@ -101,12 +102,8 @@ def keep(path: Path, root: Path, name: str, loaded: Loaded, *, environ: Mapping[
         facts=loaded.facts,
         profile=loaded.profile,
     )
-    aside = path.with_name(f".{path.name}.new")
     with suppress(OSError):
-        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(descriptor, "wb") as file:  # noqa: PTH123  (a descriptor made for its owner only)
-            file.write(msgspec.json.encode(kept))
-        aside.replace(path)
+        write_whole(path, msgspec.json.encode(kept), mode=PRIVATE)
 
 
 def _holds_secrets(profile: Profile) -> bool:

@@ -119,7 +119,7 @@ class Health(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         words = [kind] if value is True else [kind, *(value if isinstance(value, list) else [str(value)])]
         from launcher.profile.secrets import mask_urls  # noqa: PLC0415  (for those who look)
 
-        return mask_urls(" ".join(words))
+        return mask_urls(" ".join(words).replace("\n", " "))
 
 
 class Restart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -164,7 +164,7 @@ class Defaults(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     app: Annotated[
         str | None,
-        says('An ASGI application the launcher serves: "module:name" or "module:factory()".'),
+        says('An ASGI or WSGI application the launcher serves: "module:name" or "module:factory()".'),
     ] = None
     command: Annotated[
         str | list[str] | None,

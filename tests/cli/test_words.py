@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from launcher.cli.main import describe, main
+from launcher.cli.main import main
 from launcher.cli.parser import TEXTS, parse
+from launcher.cli.sentences import describe
 from launcher.cli.target import start_target
 from launcher.errors import AmbiguousName, ProblemsFound, UnknownKey, UnknownService, Usage
 

@@ -47,6 +47,22 @@ def test_too_many_failures_open_the_circuit_and_one_trial_decides():
     assert rehearsal.state("api") is State.BACKOFF
 
 
+def test_staying_ready_for_as_long_as_the_profile_says_resets_the_wait():
+    """`stable`: shorter, and the next wait is longer; as long, and it is the first one again."""
+    rehearsal = Rehearsal({"api": {"restart": {"delay": 0.1, "factor": 2, "stable": 3.0}}, "keep": {}})
+    rehearsal.start()
+    rehearsal.advance(1.0)
+    rehearsal.exits("api", 1)
+    rehearsal.advance(0.1)
+    rehearsal.advance(2.9)
+    rehearsal.exits("api", 1)
+    assert rehearsal.view("api").reason.text == "exited with code 1; starts again in 0.2 s"
+    rehearsal.advance(0.2)
+    rehearsal.advance(3.0)
+    rehearsal.exits("api", 1)
+    assert rehearsal.view("api").reason.text == "exited with code 1; starts again in 0.1 s"
+
+
 def test_a_late_exit_of_an_old_process_moves_nothing():
     """Events of an older generation are nobody's."""
     from launcher.orchestrator.events import Exited  # noqa: PLC0415  (used once)
