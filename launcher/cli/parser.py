@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import NoReturn
 
 from launcher import __version__
@@ -14,6 +15,20 @@ ALIASES = {"up": "start"}
 
 #: After any other command, `-f` is that command's own.
 OF_A_PROCFILE = frozenset({"start", "run", "check", "export", "plan", "graph", "config"})
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """argparse's, made for every argument; told its width, it need not import shutil, bz2 and lzma to find it."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_width())
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        from textwrap import fill  # noqa: PLC0415  (for --help)
+
+        return "\n".join(
+            fill(line, width, initial_indent=indent, subsequent_indent=indent) for line in text.split("\n")
+        )
 
 
 class _Parser(argparse.ArgumentParser):
@@ -31,6 +46,18 @@ def parse(words: list[str], *, launch: bool = False) -> argparse.Namespace:
     args = _parser(_first_word(words)).parse_args(words)
     args.command = ALIASES.get(args.command, args.command)
     return parse([*filter(None, [args.task]), "--help"]) if args.command == "help" else args
+
+
+def _width() -> int:
+    """The terminal's width, less the margin that argparse keeps."""
+    try:
+        return int(os.environ.get("COLUMNS", "")) - 2
+    except ValueError:
+        pass
+    try:
+        return os.get_terminal_size().columns - 2
+    except OSError:
+        return 78
 
 
 def _first_word(words: list[str]) -> str | None:
@@ -61,11 +88,8 @@ def _first_word(words: list[str]) -> str | None:
 
 def _parser(command: str | None) -> argparse.ArgumentParser:
     """The parser of a command line whose command is this; of any other word: one that knows all commands."""
-    parser = _Parser(
-        "launcher", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = _Parser("launcher", description=DESCRIPTION, epilog=EPILOG, formatter_class=_Formatter)
     _common(parser, top=True, procfile=True)
-    # With its `prog` given it needs no formatter to make one (which would import shutil, bz2 and lzma).
     commands = parser.add_subparsers(
         dest="command", metavar="COMMAND", required=True, parser_class=_Parser, prog="launcher"
     )
@@ -83,7 +107,7 @@ def _command(commands: argparse._SubParsersAction[_Parser], name: str) -> _Parse
         help=line,
         description=f"{line[0].upper()}{line[1:]}.\n{more}".rstrip(),
         epilog=f"examples:\n  {examples.replace(chr(10), chr(10) + '  ')}" if examples else None,
-        formatter_class=argparse.RawDescriptionHelpFormatter if examples else argparse.HelpFormatter,
+        formatter_class=_Formatter,
     )
     _common(parser, top=False, procfile=name in OF_A_PROCFILE)
     return parser

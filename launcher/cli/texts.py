@@ -11,7 +11,7 @@ EPILOG = """\
   launcher start full --detach --wait
   launcher status; launcher why worker; launcher stop
 
-Exit status: 0 done, 1 a service failed, 2 bad usage or profile, 3 nothing is running,
+Exit status: 0 done, 1 a service failed, 2 bad usage or profile, 3 nothing is running, \
 4 start-up failed and was rolled back or a wait timed out, 130/143 interrupted."""
 
 #: Each command: its line in the list, what it does, examples.

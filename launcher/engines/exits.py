@@ -22,8 +22,8 @@ PACE = 0.05
 class Exits(Protocol):
     """Watches processes until they end."""
 
-    def watch(self, pid: int, ended: Ended) -> None:
-        """Tell `ended` once, never from within this call. A pid below zero is a process group."""
+    def watch(self, pid: int, ended: Ended) -> bool:
+        """Tell `ended` once, never from within this call; whether a `look` is needed. Below zero: a process group."""
         ...
 
     def watches(self, pid: int) -> bool:
@@ -55,14 +55,14 @@ class PidfdExits:
         self._watched: dict[int, Ended] = {}
         self._rest = SignalledExits()
 
-    def watch(self, pid: int, ended: Ended) -> None:
+    def watch(self, pid: int, ended: Ended) -> bool:
         try:
             pidfd = os.pidfd_open(pid)
         except OSError:
-            self._rest.watch(pid, ended)
-        else:
-            self._watched[pid] = ended
-            self._selector.register(pidfd, selectors.EVENT_READ, partial(self._tell, pid, pidfd))
+            return self._rest.watch(pid, ended)
+        self._watched[pid] = ended
+        self._selector.register(pidfd, selectors.EVENT_READ, partial(self._tell, pid, pidfd))
+        return False
 
     def watches(self, pid: int) -> bool:
         return pid in self._watched or self._rest.watches(pid)
@@ -86,8 +86,9 @@ class SignalledExits:
     def __init__(self) -> None:
         self._watched: dict[int, Ended] = {}
 
-    def watch(self, pid: int, ended: Ended) -> None:
+    def watch(self, pid: int, ended: Ended) -> bool:
         self._watched[pid] = ended
+        return True
 
     def watches(self, pid: int) -> bool:
         return pid in self._watched

@@ -159,9 +159,10 @@ class Reader:
 
     def watch(self, pid: int, ended: Ended) -> None:
         """Tell `ended` when the process ends; a child is reaped then. A pid below zero is a process group."""
-        self._exits.watch(pid, ended)
+        needs_look = self._exits.watch(pid, ended)
         self._newborn.discard(pid)
-        self.when_quiet(_nothing)
+        if needs_look:  # it may have ended before it was watched
+            self.when_quiet(_nothing)
 
     def owns(self, pid: int) -> bool:
         """Whether somebody here watches this process, or will: it's no orphan."""

@@ -14,6 +14,7 @@ import errno
 import os
 import subprocess
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from honcho.process import Popen  # type: ignore[import-untyped]  # honcho has no types
@@ -45,7 +46,7 @@ def spawn(launch: Launch, *, mark: str, held: socket.socket | None, label: str) 
             argv,
             shell=False,
             executable=executable,
-            stdin=held.fileno() if held is not None else None if launch.as_honcho else subprocess.DEVNULL,
+            stdin=held.fileno() if held is not None else None if launch.as_honcho else _nowhere(),
             env={**launch.env, **variables(launch.sockets), MARK: marked(launch.env, mark)},
             cwd=launch.directory,
             bufsize=0,
@@ -74,6 +75,12 @@ def spawn(launch: Launch, *, mark: str, held: socket.socket | None, label: str) 
         raise _refusal(error, program or "/bin/sh", what) from error
     except (ValueError, subprocess.SubprocessError) as error:
         raise SpawnFailed(f"{what}: {error}") from error
+
+
+@cache
+def _nowhere() -> int:
+    """/dev/null, opened once for all."""
+    return os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
 
 
 def marked(env: Mapping[str, str], mark: str) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Container
 
 from launcher.orchestrator.events import TimerKind
 
+_KINDS = tuple(TimerKind)
+
 
 class Timers:
     """Deadlines on the caller's clock.
@@ -28,7 +30,7 @@ class Timers:
 
     def keep_only(self, instance: str, kinds: Container[TimerKind]) -> None:
         """Disarm all of an instance's timers but those of `kinds`."""
-        for kind in TimerKind:
+        for kind in _KINDS:
             if kind not in kinds:
                 self._due.pop((instance, kind), None)
 
