@@ -26,9 +26,11 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         from textwrap import fill  # noqa: PLC0415  (for --help)
 
-        return "\n".join(
-            fill(line, width, initial_indent=indent, subsequent_indent=indent) for line in text.split("\n")
-        )
+        wrapped = [
+            line if line[:1] == " " else fill(line, width, initial_indent=indent, subsequent_indent=indent)
+            for line in text.split("\n")
+        ]
+        return "\n".join(wrapped)
 
 
 class _Parser(argparse.ArgumentParser):
