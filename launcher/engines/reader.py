@@ -43,7 +43,7 @@ _BURST = 0.01
 
 #: After a birth, others are likely: for so long, in seconds, they are looked for instead of waking the thread for each.
 #: A hundred wakings would cost a start-up of a hundred services 15 ms, in which the loop waits for the interpreter.
-_NAP = 0.004
+_NAP = 0.01
 
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -88,7 +88,7 @@ class Reader:
         self._wake()
 
     def call_soon(self, action: Action) -> None:
-        """As `call`, but within a burst of them up to 4 ms later."""
+        """As `call`, but within a burst of them up to 10 ms later."""
         self._actions.put(action)
         if not self._napping:
             self._wake()

@@ -25,7 +25,7 @@ MOST_WAITING = 1024 * 1024
 MOST_CHUNKS = 256
 #: After a write, more is likely: for so long, in seconds, it gathers instead of waking the thread for each line, unless
 #: it becomes more than `CROWD` bytes. A hundred wakings cost whoever puts the lines 10 ms.
-NAP = 0.004
+NAP = 0.01
 CROWD = 64 * 1024
 #: How long `close` waits, in seconds, for a thread that still has something it cannot write.
 LAST_CALL = 0.2
