@@ -51,10 +51,12 @@ def application(bridge: Bridge) -> Starlette:
         Route(endpoint.path, _answering(endpoint, getattr(api, endpoint.name)), methods=[endpoint.method])
         for endpoint in ENDPOINTS
     ]
-    return Starlette(
+    made = Starlette(
         routes=routes,
         exception_handlers={HTTPException: _not_there, LauncherError: _refuse, Exception: _crash},  # type: ignore[dict-item]
     )
+    made.router.redirect_slashes = False  # what is not in the table is not there
+    return made
 
 
 class Api:
@@ -137,14 +139,16 @@ class Api:
     async def logs(self, _: Request, query: Query) -> Response:
         services = query.texts("service")
         await self._known(services)
-        printed = self._bridge.output(services) if query.flag("follow") else None
-        return _stream(self._logs(services, query, printed))
-
-    async def _logs(self, services: tuple[str, ...], query: Query, printed: Output | None) -> AsyncIterator[bytes]:
         since = query.seconds("since")
         lines = query.number("lines")
         if lines is None and since is None:
             lines = 50
+        printed = self._bridge.output(services) if query.flag("follow") else None
+        return _stream(self._logs(services, since, lines, printed))
+
+    async def _logs(
+        self, services: tuple[str, ...], since: float | None, lines: int | None, printed: Output | None
+    ) -> AsyncIterator[bytes]:
         try:
             past = await asyncio.to_thread(self._past, services, since, lines)
             if past:
@@ -257,7 +261,7 @@ class Api:
     async def _reached(self, services: tuple[str, ...], outcome: Outcome) -> Response:
         if outcome.error is not None:
             raise outcome.error
-        snapshot, _ = await self._bridge.look()
+        snapshot = await self._bridge.look_back()  # after a stop of everything there is no other
         views = _views(snapshot, services) if services else snapshot.instances
         status = wire.status_of(outcome)
         return _json(wire.CommandAnswer(ok=outcome.ok, lines=outcome.lines, status=status, instances=views))
@@ -268,9 +272,9 @@ class Api:
         return WaitTimeout(f"not ready within {bound:g} s: {missing}")
 
     async def _known(self, services: tuple[str, ...]) -> None:
-        if services:
-            snapshot, _ = await self._bridge.look()
-            _views(snapshot, services)
+        """Raise UnknownService; and for `look_back` see what there is, before it ends."""
+        snapshot, _ = await self._bridge.look()
+        _views(snapshot, services)
 
 
 def _views(snapshot: Snapshot, names: tuple[str, ...]) -> tuple[InstanceView, ...]:
@@ -317,7 +321,7 @@ async def _refuse(_: Request, error: LauncherError) -> Response:
 async def _not_there(request: Request, error: HTTPException) -> Response:
     paths = sorted({endpoint.path for endpoint in ENDPOINTS})
     if error.status_code == 405:  # noqa: PLR2004  (Starlette's, with the methods there are)
-        allowed = (error.headers or {}).get("Allow", "")
+        allowed = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
         refusal = _problem(WrongMethod(f"{request.url.path} takes {allowed}, not {request.method}"))
         refusal.headers["Allow"] = allowed
         return refusal

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from launcher.control import wire
+from launcher.errors import LauncherGone
 from launcher.observe.counters import Counters
 from launcher.observe.hub import Batch
 from launcher.observe.journal import Journal
 from launcher.observe.timeline import Timeline
 from launcher.orchestrator.events import Event, Outcome, Post, Reply, SnapshotAsked
-from launcher.orchestrator.snapshot import Snapshot
+from launcher.orchestrator.snapshot import Changed, Snapshot
 from launcher.plan.model import Plan
 from launcher.plan.names import service_of
 
@@ -83,33 +85,66 @@ class Bridge:
         self.sources = sources
         self.closing = False
         self._loop = loop
+        self._asked: set[asyncio.Future[Any]] = set()
+        self._seen: tuple[Snapshot, int] | None = None
         #: Rung after every entry of the journal, and when the launcher ends.
         self.news = Bell(loop)
         self._leave = sources.journal.follow(self.news.ring)
 
     def begin(self, command: Callable[[Reply], Event]) -> asyncio.Future[Outcome]:
         """Post a command; its outcome comes as a future. Whoever leaves that alone leaves the command under way."""
-        future: asyncio.Future[Outcome] = self._loop.create_future()
-        self.sources.post(command(self._resolver(future)))
+        future: asyncio.Future[Outcome] = self._question()
+        if not future.done():
+            self.sources.post(command(self._resolver(future)))
         return future
 
     async def look(self) -> tuple[Snapshot, int]:
-        """Everything as it is now, and the number of the last news that it knows of."""
-        future: asyncio.Future[tuple[Snapshot, int]] = self._loop.create_future()
-        resolve = self._resolver(future)
-        # In the loop's thread no news comes between the snapshot and the number.
-        self.sources.post(SnapshotAsked(lambda snapshot: resolve((snapshot, self.sources.journal.last))))
-        return await future
+        """Everything as it is now, and the number of the last news that it knows of; raises LauncherGone."""
+        future: asyncio.Future[tuple[Snapshot, int]] = self._question()
+        if not future.done():
+            resolve = self._resolver(future)
+            # In the loop's thread no news comes between the snapshot and the number.
+            self.sources.post(SnapshotAsked(lambda snapshot: resolve((snapshot, self.sources.journal.last))))
+        self._seen = await future
+        return self._seen
+
+    async def look_back(self) -> Snapshot:
+        """Everything as it is now, or as it was when the launcher ended: what was last seen, and the news since."""
+        try:
+            return (await self.look())[0]
+        except LauncherGone:
+            if self._seen is None:
+                raise
+        snapshot, number = self._seen
+        news = [entry.news for entry in self.sources.journal.after(number) or ()]
+        return brought_up_to_date(snapshot, [each for each in news if isinstance(each, Changed)])
 
     def output(self, services: tuple[str, ...]) -> Output:
         """What services print from now on."""
         return Output(services, self.sources.follow, Bell(self._loop))
 
     def close(self) -> None:
-        """The launcher ends: streams are to say so and end."""
+        """The launcher ends: streams are to say so and end, and what is still asked is never answered."""
         self._leave()
         self.closing = True
+        for future in list(self._asked):
+            self._give_up(future)
         self.news.ring()
+
+    def _question(self) -> asyncio.Future[Any]:
+        """What the loop is to answer, given up when the launcher ends."""
+        future: asyncio.Future[Any] = self._loop.create_future()
+        if self.closing:
+            self._give_up(future)
+        else:
+            self._asked.add(future)
+            future.add_done_callback(self._asked.discard)
+        return future
+
+    def _give_up(self, future: asyncio.Future[Any]) -> None:
+        if not future.done():
+            future.set_exception(LauncherGone("the launcher ended before it had answered"))
+            future.exception()  # whoever asked may have left: then nobody else looks at it
 
     def _resolver(self, future: asyncio.Future[T]) -> Callable[[T], None]:
         """What the loop calls, in its own thread, with the answer."""
@@ -123,6 +158,25 @@ class Bridge:
                 self._loop.call_soon_threadsafe(resolve, answer)
 
         return hand_over
+
+
+def brought_up_to_date(snapshot: Snapshot, news: Iterable[Changed]) -> Snapshot:
+    """The snapshot after these changes."""
+    views = {view.name: view for view in snapshot.instances}
+    at = snapshot.at
+    for change in news:
+        if view := views.get(change.instance):
+            views[change.instance] = replace(
+                view,
+                state=change.state,
+                reason=change.reason,
+                since=view.since if change.state is view.state else change.at,
+                generation=change.generation,
+                pid=change.pid,
+                exit_code=change.exit_code,
+            )
+            at = max(at, change.at)
+    return replace(snapshot, at=at, instances=tuple(views.values()))
 
 
 class Output:

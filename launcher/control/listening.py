@@ -51,8 +51,13 @@ def listen_on(address: str) -> socket.socket:
     return listener
 
 
-def vanish(folder: Path, listener: socket.socket) -> None:
-    """Listen no more: new clients find no socket, those not yet accepted are refused."""
+def hide(folder: Path) -> None:
+    """New clients find no socket."""
     with suppress(OSError):  # somebody else may have tidied up
         (folder / SOCKET_NAME).unlink()
+
+
+def vanish(folder: Path, listener: socket.socket) -> None:
+    """Listen no more: new clients find no socket, those not yet accepted are refused."""
+    hide(folder)
     listener.close()

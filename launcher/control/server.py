@@ -11,6 +11,7 @@ import socket
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import cast
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -18,19 +19,25 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from launcher.control.admission import Admission, Rules
 from launcher.control.api import application
 from launcher.control.bridge import Bridge, Sources
-from launcher.control.listening import vanish
+from launcher.control.listening import hide
 
 #: Connections at a time; a further one is closed at once. The descriptors that are left are for services.
 MOST_CONNECTIONS = 512
 #: How long a connection may be without a request that is being answered, in seconds: slow heads and endless bodies too.
 IDLE = 10.0
+#: How long an answer may be under way of which the client takes nothing, in seconds.
+UNREAD = 10.0
 SWEEP = 2.0
 #: How long the end may take, in seconds.
 PATIENCE = 1.0
+FLUSH = 0.005
 
 
 class Protocol(H11Protocol):
     """uvicorn's, for a bounded number of connections."""
+
+    #: Since when the client has taken nothing of what fills its buffer; None: it keeps up.
+    unread_since: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         if len(self.connections) >= MOST_CONNECTIONS:
@@ -46,6 +53,14 @@ class Protocol(H11Protocol):
         if not self.transport_is_gone:
             super().connection_lost(exc)
 
+    def pause_writing(self) -> None:
+        self.unread_since = self.loop.time()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self.unread_since = None
+        super().resume_writing()
+
     @property
     def transport_is_gone(self) -> bool:
         """Whether it was one connection too many."""
@@ -58,7 +73,7 @@ class Protocol(H11Protocol):
 
 
 class _Uvicorn(uvicorn.Server):
-    """uvicorn without its clock: it ends when told, not up to 0.1 s later."""
+    """uvicorn without its clocks: it ends when told, and when the last answer is sent, not up to 0.3 s later."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -66,6 +81,24 @@ class _Uvicorn(uvicorn.Server):
 
     async def main_loop(self) -> None:
         await self.leave.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002  (uvicorn's word)
+        state = self.server_state
+        deadline = asyncio.get_running_loop().time() + PATIENCE
+        for server in self.servers:
+            server.close()
+        for connection in list(state.connections):
+            connection.shutdown()
+        if state.tasks:
+            await asyncio.wait(list(state.tasks), timeout=PATIENCE)
+        while state.connections and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110  (uvicorn tells no end)
+            await asyncio.sleep(FLUSH)  # what they still have in their buffers
+        for connection in list(state.connections):
+            connection.transport.abort()
+        for task in list(state.tasks):
+            task.cancel()
+        if state.tasks:
+            await asyncio.wait(list(state.tasks), timeout=PATIENCE)
 
 
 class Server:
@@ -109,7 +142,6 @@ class Server:
             proxy_headers=False,
             server_header=False,
             date_header=False,
-            timeout_graceful_shutdown=1,
         )
         self._uvicorn = _Uvicorn(config)
         sweeper = asyncio.ensure_future(self._sweep())
@@ -119,18 +151,22 @@ class Server:
 
     def _begin_closing(self) -> None:
         self._bridge.close()
-        vanish(self._sources.folder, self._sockets[0])
-        self._uvicorn.should_exit = True
+        hide(self._sources.folder)
         self._uvicorn.leave.set()
 
     async def _sweep(self) -> None:
-        """Close connections that have had nothing to be answered for too long."""
+        """Close connections that have had nothing to be answered, or have not read their answer, for too long.
+
+        Those are cut off: closing one would wait until its client has read the rest.
+        """
         since: dict[Protocol, float] = {}
         while True:
             await asyncio.sleep(SWEEP)
             now = self._loop.time()
-            idle = [one for one in self._uvicorn.server_state.connections if not one.is_answering]  # type: ignore[union-attr]
-            since = {one: since.get(one, now) for one in idle}  # type: ignore[misc, arg-type]
-            for one, at in since.items():
-                if now - at >= IDLE:
-                    one.transport.close()
+            connections = cast("set[Protocol]", set(self._uvicorn.server_state.connections))
+            since = {one: since.get(one, now) for one in connections if not one.is_answering}
+            for one in connections:
+                if (one.unread_since is not None and now - one.unread_since >= UNREAD) or now - since.get(
+                    one, now
+                ) >= IDLE:
+                    one.transport.abort()

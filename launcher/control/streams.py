@@ -1,7 +1,7 @@
 """Server-sent events: what happens, and what is printed, as long as a client listens.
 
 Nobody is waited for. News is read from the journal, so a client that is too slow for it misses some and gets a
-snapshot instead; one that takes nothing at all for `PATIENCE` is dropped. Knows the form of events, not where from.
+snapshot instead (one that takes nothing at all is cut off by `server`). Knows the form of events, not where from.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from launcher.control import wire
 from launcher.control.bridge import Bridge, Output
+from launcher.errors import LauncherGone
 from launcher.observe.journal import Entry
 from launcher.orchestrator.events import Outcome
 from launcher.orchestrator.snapshot import Changed
@@ -69,6 +70,13 @@ class Cursor:
                 found.append(_event_of(entry, self.number))
         return found
 
+    def take_or_skip(self) -> list[bytes]:
+        """What has happened since, or, if more than is kept, what happens from now on."""
+        found = self.take()
+        if found is None:
+            self._at, found = self._bridge.sources.journal.last, []
+        return found
+
     async def everything(self) -> bytes:
         """A snapshot, and go on behind what it knows of."""
         snapshot, self._at = await self._bridge.look()
@@ -82,6 +90,15 @@ class Cursor:
 
 async def events(bridge: Bridge, services: tuple[str, ...], seen: str) -> AsyncIterator[bytes]:
     """A snapshot first, then changes; or, behind the event that was `seen`, changes alone."""
+    try:
+        async for part in _events(bridge, services, seen):
+            yield part
+    except LauncherGone:  # while a snapshot was asked for
+        pass
+    yield event(wire.Ended())
+
+
+async def _events(bridge: Bridge, services: tuple[str, ...], seen: str) -> AsyncIterator[bytes]:
     cursor = Cursor(bridge, services)
     if not seen or not cursor.resume(seen):
         yield await cursor.everything()
@@ -94,7 +111,6 @@ async def events(bridge: Bridge, services: tuple[str, ...], seen: str) -> AsyncI
         if news:
             yield b"".join(news)
         elif bridge.closing:
-            yield event(wire.Ended())
             return
         elif not await _rung(bell):
             yield _PULSE
@@ -117,10 +133,10 @@ async def progress(
             bells = [bridge.news.next_ring, *([output.bell.next_ring] if output is not None else [])]
             ended = outcome.done()
             closing = bridge.closing
-            parts = [] if told else list(cursor.take() or ())
+            parts = [] if told else cursor.take_or_skip()
             if output is not None:
                 parts += [event(sent) for sent in output.take()]
-            if ended and not told:
+            if ended and not told and outcome.exception() is None:
                 told = True
                 parts.append(event(wire.done_of(outcome.result())))
             if parts:

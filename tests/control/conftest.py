@@ -1,157 +1,163 @@
-"""A server on a real socket whose loop is a queue that the test answers itself."""
+"""The control server on a real socket, over a loop that is a queue which the test answers itself."""
 
 from __future__ import annotations
 
-import json
+import http.client
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
-from types import SimpleNamespace
 
 import pytest
 
 from launcher.control.address import reachable
+from launcher.control.admission import Rules
+from launcher.control.bridge import Sources
 from launcher.control.client import Client
 from launcher.control.listening import listen
 from launcher.control.server import Server
+from launcher.observe.counters import Counters
+from launcher.observe.hub import Batch
+from launcher.observe.journal import Journal
 from launcher.observe.timeline import Timeline
+from launcher.orchestrator.events import SnapshotAsked
 from launcher.orchestrator.protocols import Run
 from launcher.orchestrator.snapshot import Changed, InstanceView, Reason, Snapshot, State
+from launcher.plan.build import build
+from launcher.profile.model import Profile, Service, Settings
 
 #: A bound on every wait, in seconds; nothing here takes nearly as long.
 PATIENCE = 10.0
+EPOCH = "abc"
 
 
-LAST_START = Timeline(profile="dev", began=1.0, took=0.5, over=True, rows=())
+def view(name: str, state: State) -> InstanceView:
+    return InstanceView(
+        name=f"{name}.1",
+        service=name,
+        label=name,
+        state=state,
+        reason=Reason(text="for a test"),
+        since=1.0,
+        generation=1,
+        wish="up",
+    )
 
 
-def snapshot(**states: State) -> Snapshot:
-    """A snapshot of one-instance services by name and state."""
-    views = [
-        InstanceView(
-            name=f"{name}.1",
-            service=name,
-            label=name,
-            state=state,
-            reason=Reason(text="for a test"),
-            since=1.0,
-            generation=1,
-        )
-        for name, state in states.items()
-    ]
-    return Snapshot(version=1, profile="dev", root="/", pid=1, since=1.0, at=2.0, instances=tuple(views))
-
-
-def changed(label: str, state: State) -> Changed:
+def changed(label: str, state: State, *, before: State = State.WAITING) -> Changed:
     return Changed(
         instance=f"{label}.1",
         service=label,
         label=label,
         generation=1,
-        before=State.WAITING,
+        before=before,
         state=state,
         reason=Reason(text="for a test"),
         at=2.0,
     )
 
 
-def batch(label: str, lines: bytes) -> SimpleNamespace:
-    return SimpleNamespace(run=Run(f"{label}.1", 1), label=label, lines=lines, at=1.5)
-
-
 class Loop:
-    """Stands for the loop and for the hub: keeps what was posted and who follows."""
-
-    def __init__(self) -> None:
-        self._events = SimpleQueue()
-        self.consumers = ()
-        self._subscribed = SimpleQueue()
-
-    def post(self, event) -> None:
-        self._events.put(event)
-
-    def follow(self, consumer):
-        self.consumers = (*self.consumers, consumer)
-        self._subscribed.put(consumer)
-        return lambda: self._leave(consumer)
-
-    def _leave(self, consumer) -> None:
-        self.consumers = tuple(one for one in self.consumers if one != consumer)
-        self._subscribed.put(None)
-
-    def next(self):
-        """The next event that the server posts."""
-        return self._events.get(timeout=PATIENCE)
-
-    def next_follower(self):
-        """Whoever subscribes next; None: somebody has left."""
-        return self._subscribed.get(timeout=PATIENCE)
-
-
-class Raw:
-    """A client that sends and reads bytes, for what the real one never does."""
+    """Stands for the loop and the hub: snapshots are answered at once, commands wait for the test."""
 
     def __init__(self, folder: Path) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(PATIENCE)
-        with reachable(folder) as address:
-            self.sock.connect(address)
-        self._lines = self.sock.makefile("rb")
+        self.states = {"api": State.READY, "worker": State.READY}
+        self.commands: SimpleQueue[object] = SimpleQueue()
+        self.journal = Journal(wall=lambda: 1.5, kept=16)
+        self.followers: list = []
+        services = {name: Service(command="x") for name in self.states}
+        profile = Profile(name="dev", root="/", settings=Settings(), env={"API_TOKEN": "s3cret"}, services=services)
+        self.sources = Sources(
+            folder=folder,
+            plan=build(profile, select=tuple(services), recorded={}, is_free=lambda _: True),
+            post=self.post,
+            follow=self.follow,
+            journal=self.journal,
+            counters=Counters(),
+            timeline=lambda: Timeline(profile="dev", began=1.0, took=2.0, over=True, rows=()),
+            history=lambda services, since: f'{{"asked": {len(services)}, "since": {since or 0}}}'.encode(),
+            epoch=EPOCH,
+        )
 
-    def send(self, data: bytes) -> None:
-        self.sock.sendall(data)
+    def post(self, event: object) -> None:
+        if isinstance(event, SnapshotAsked):
+            event.answer(self.snapshot())
+        else:
+            self.commands.put(event)
 
-    def line(self) -> dict | None:
-        """The next answer; None at the end."""
-        line = self._lines.readline()
-        return json.loads(line) if line else None
+    def snapshot(self) -> Snapshot:
+        views = tuple(view(name, state) for name, state in self.states.items())
+        return Snapshot(version=1, profile="dev", root="/", pid=1, since=1.0, at=2.0, instances=views)
 
-    def close(self) -> None:
-        self._lines.close()
-        self.sock.close()
+    def follow(self, consumer):
+        self.followers.append(consumer)
+        return lambda: self.followers.remove(consumer) if consumer in self.followers else None
+
+    def prints(self, label: str, lines: bytes) -> None:
+        for consumer in list(self.followers):
+            consumer(Batch(Run(f"{label}.1", 1), label, lines, 1.5))
+
+    def next(self):
+        return self.commands.get(timeout=PATIENCE)
 
 
 @contextmanager
-def serving(folder: Path, loop: Loop) -> Iterator[Server]:
+def serving(loop: Loop, *, rules: Rules | None = None, more: tuple[socket.socket, ...] = ()) -> Iterator[Server]:
     """A server that serves in a thread of its own until the end."""
-    served = Server(folder, listen(folder), post=loop.post, follow=loop.follow, timeline=lambda: LAST_START)
-    thread = threading.Thread(target=served.serve)
+    server = Server(loop.sources, [listen(loop.sources.folder), *more], rules=rules or Rules())
+    thread = threading.Thread(target=server.serve)
     thread.start()
     try:
-        yield served
+        yield server
     finally:
-        served.close()
+        server.close()
         thread.join(PATIENCE)
+        assert not thread.is_alive()
 
 
 @pytest.fixture
-def loop() -> Loop:
-    return Loop()
+def loop(tmp_path) -> Loop:
+    return Loop(tmp_path)
 
 
 @pytest.fixture
-def server(tmp_path, loop):
-    with serving(tmp_path, loop) as served:
+def server(loop):
+    with serving(loop) as served:
         yield served
 
 
 @pytest.fixture
 def client(server, tmp_path) -> Client:
-    return Client(tmp_path)
+    return Client(folder=tmp_path)
+
+
+class Connection(http.client.HTTPConnection):
+    """HTTP over the socket in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__("launcher", timeout=PATIENCE)
+        self.folder = folder
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(PATIENCE)
+        with reachable(self.folder) as address:
+            self.sock.connect(address)
 
 
 @pytest.fixture
-def raw(server, tmp_path):
-    """Make clients that send bytes; they are closed in the end."""
+def http_to(server, tmp_path):
+    """Send requests; the connections are closed in the end."""
     made = []
 
-    def connect() -> Raw:
-        made.append(Raw(tmp_path))
-        return made[-1]
+    def ask(method: str, target: str, **headers: str) -> http.client.HTTPResponse:
+        connection = Connection(tmp_path)
+        made.append(connection)
+        connection.request(method, target, headers={name.replace("_", "-"): value for name, value in headers.items()})
+        return connection.getresponse()
 
-    yield connect
-    for each in made:
-        each.close()
+    yield ask
+    for connection in made:
+        connection.close()

@@ -9,15 +9,14 @@ from contextlib import contextmanager
 import pytest
 
 from launcher.control import client as client_module
-from launcher.control import wire
 from launcher.control.client import Client
-from launcher.errors import BadRequest, LauncherGone, NothingRunning
-from tests.control.conftest import PATIENCE, serving
+from launcher.errors import BadRequest, LauncherGone, NothingRunning, UnknownService
+from tests.control.conftest import PATIENCE, Loop, serving
 
 
 @contextmanager
 def answering(folder, *, says: bytes, closes: bool = True):
-    """A launcher that takes one connection, reads a line, says `says` and closes; or doesn't close before the end."""
+    """A launcher that takes one connection, reads, says `says` and closes; or doesn't close before the end."""
     end = threading.Event()
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(folder / "control.sock"))
@@ -41,53 +40,57 @@ def answering(folder, *, says: bytes, closes: bool = True):
 
 
 def test_no_socket_means_that_nothing_runs(tmp_path):
+    """There is no file to connect to."""
     with pytest.raises(NothingRunning):
-        Client(tmp_path).tell(wire.Ping())
+        Client(folder=tmp_path).status()
 
 
 def test_a_socket_left_by_a_crash_means_that_nothing_runs(tmp_path):
+    """Nobody listens on it."""
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(tmp_path / "control.sock"))
     with pytest.raises(NothingRunning, match="refused"):
-        Client(tmp_path).tell(wire.Ping())
+        Client(folder=tmp_path).status()
 
 
-@pytest.mark.parametrize("says", [b"", b'{"say": "told", "news": {"text": "x"}}\n', b'{"say": "do'])
-def test_an_end_before_the_last_answer_means_that_the_launcher_is_gone(tmp_path, says):
+@pytest.mark.parametrize("says", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{", b"HTTP/1.1 2"])
+def test_an_end_before_the_answer_means_that_the_launcher_is_gone(tmp_path, says):
+    """However far it had come."""
     with answering(tmp_path, says=says), pytest.raises(LauncherGone):
-        Client(tmp_path).tell(wire.Shutdown())
+        Client(folder=tmp_path).status()
 
 
-def test_an_answer_of_another_version_is_told_as_that(tmp_path):
-    with answering(tmp_path, says=b'{"say": "hello"}\n'), pytest.raises(BadRequest, match="not understood"):
-        Client(tmp_path).tell(wire.Ping())
+def test_another_program_s_answer_is_not_understood(tmp_path):
+    """Said in a sentence."""
+    says = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+    with answering(tmp_path, says=says), pytest.raises(BadRequest, match="not understood"):
+        Client(folder=tmp_path).status()
 
 
-def test_a_launcher_that_does_not_answer_a_plain_question_is_given_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(client_module, "PATIENCE", 0.02)
-    with answering(tmp_path, says=b"", closes=False), pytest.raises(LauncherGone, match="not answered"):
-        Client(tmp_path).tell(wire.Status())
+def test_a_launcher_that_hangs_is_not_waited_for_without_end(tmp_path, monkeypatch):
+    """A look is answered in milliseconds, or never."""
+    monkeypatch.setattr(client_module, "PATIENCE", 0.05)
+    with answering(tmp_path, says=b"", closes=False), pytest.raises(LauncherGone, match="has not answered for"):
+        Client(folder=tmp_path).status()
 
 
-def test_leaving_the_iterator_closes_the_conversation(client, loop):
-    answers = client.ask(wire.Logs())
-    waiting = threading.Thread(target=lambda: loop.next_follower()(_line()))
-    waiting.start()
-    assert next(answers).text == "x\n"
-    waiting.join(PATIENCE)
-    answers.close()
-    assert loop.next_follower() is None
+def test_a_refusal_comes_back_as_the_error_it_was(client):
+    """Of its own class, with its remedy."""
+    with pytest.raises(UnknownService, match="did you mean `api`"):
+        client.get("/status", service="apy")
 
 
-def _line():
-    from tests.control.conftest import batch  # noqa: PLC0415
+def test_nobody_listens_at_a_host():
+    """A remote launcher that is not there."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(LauncherGone, match="no launcher answers"):
+            Client(host=f"http://127.0.0.1:{taken.getsockname()[1]}").status()
 
-    return batch("api", b"x\n")
 
-
-def test_a_run_folder_deeper_than_a_socket_address_is_reached(tmp_path, loop):
+def test_a_run_folder_deeper_than_a_socket_address_is_reached(tmp_path):
     """A Unix address holds 107 bytes; projects lie deeper."""
     folder = tmp_path / ("d" * 100) / ("e" * 100)
     folder.mkdir(parents=True)
-    with serving(folder, loop):
-        assert isinstance(Client(folder).tell(wire.Ping()), wire.Pong)
+    with serving(Loop(folder)):
+        assert Client(folder=folder).status().profile == "dev"
