@@ -17,12 +17,13 @@ BENCHMARKS = {
     "launch": ("launch", "memory"),
     "memory": ("memory",),
     "logs": ("logs",),
-    "monitor": ("monitor",),
+    "monitor": ("monitor", "api"),
     "restart": ("restart",),
     "stop": ("stop", "kill9"),
     "kill9": ("kill9",),
     "cli": ("cli",),
     "procfile": ("procfile",),
+    "api": ("api",),
 }
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from launcher.cli.lean import import_lean
 from launcher.cli.source import named_profile, project_of
 from launcher.control import wire
-from launcher.control.client import Client
 from launcher.control.running import choose, holder
 from launcher.errors import LauncherGone, NothingRunning, UnknownService
 from launcher.profile.names import did_you_mean
@@ -19,6 +18,7 @@ from launcher.profile.names import did_you_mean
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from launcher.control.client import Client
     from launcher.observe.why import Evidence
     from launcher.orchestrator.snapshot import InstanceView, Snapshot
 
@@ -50,7 +50,8 @@ def status(args: Namespace) -> int:
     """Show every service."""
     from msgspec.structs import replace  # noqa: PLC0415
 
-    snapshot = client_of(args).status()
+    client = client_of(args)
+    snapshot = client.status()
     if args.words:
         views = tuple(view for name in args.words for view in _views(snapshot, name))
         snapshot = replace(snapshot, instances=views)
@@ -59,11 +60,11 @@ def status(args: Namespace) -> int:
 
         print(json.format(json.encode(snapshot)).decode())
         return 0
-    from launcher.cli.table import table, usage_of  # noqa: PLC0415
+    from launcher.cli.table import table  # noqa: PLC0415
 
-    usage = usage_of([view.pid for view in snapshot.instances if view.pid is not None])
+    usage = client.usage()
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and not args.no_colour
-    width = shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else 200
+    width = os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else 200
     print(f"{snapshot.profile}  (launcher pid {snapshot.pid})")
     print(table(snapshot, usage, width=width, colour=colour))
     return 0
@@ -157,6 +158,10 @@ def folder_of(args: Namespace, *, running: bool = True) -> Path:
 
 def client_of(args: Namespace) -> Client:
     """The launcher meant: a remote one where a host is named."""
+    if not args.host:
+        import_lean("http.client", without="ssl")
+    from launcher.control.client import Client  # noqa: PLC0415  (after that)
+
     if args.host:
         return Client(host=args.host, token=args.token or os.environ.get("LAUNCHER_TOKEN", ""))
     return Client(folder=folder_of(args))

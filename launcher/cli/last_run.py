@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 from launcher.cli import control
 from launcher.errors import NothingRunning, UnknownService
 from launcher.orchestrator.snapshot import State
-from launcher.orchestrator.state import Memory, Remembered, read
 from launcher.plan.names import service_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from pathlib import Path
+
+    from launcher.orchestrator.state import Memory, Remembered
 
 
 def status(args: Namespace) -> int:
@@ -31,7 +32,7 @@ def why(args: Namespace) -> int:
     return _or_the_last_run(args, control.why, _reasons)
 
 
-Tell = Callable[["Namespace", Memory, "Path"], Iterable[str]]
+Tell = Callable[["Namespace", "Memory", "Path"], Iterable[str]]
 
 
 def _or_the_last_run(args: Namespace, now: Callable[[Namespace], int], then: Tell) -> int:
@@ -51,6 +52,8 @@ def _or_the_last_run(args: Namespace, now: Callable[[Namespace], int], then: Tel
 
 def _memory(folder: Path) -> Memory | None:
     """What the last run left; one that cannot be read is no news here, the next start tells of it."""
+    from launcher.orchestrator.state import Memory, read  # noqa: PLC0415  (where nothing runs)
+
     try:
         found = read((folder / "state.json").read_bytes())
     except OSError:

@@ -52,9 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"launcher {__version__}")
         return 0
     gc.disable()  # what a command makes while it begins, it keeps: looking for garbage in it costs 5 ms
+    from launcher.cli.lean import import_lean  # noqa: PLC0415
     from launcher.errors import LauncherError  # noqa: PLC0415
 
-    _import_msgspec()
+    import_lean("msgspec", without="typing_extensions")
     debug = "--debug" in words
     try:
         return _run(words)
@@ -105,21 +106,6 @@ def _run(words: list[str]) -> int:
         gc.enable()
     status: int = command(args)
     return status
-
-
-def _import_msgspec() -> None:
-    """Import msgspec without typing_extensions.
-
-    It takes that where it happens to be installed, and from Python 3.11 on needs nothing of it; but it costs every
-    command 9 ms and 2 MB, `inspect` and `ast` included.
-    """
-    name = "typing_extensions"
-    if name not in sys.modules:
-        sys.modules[name] = None  # type: ignore[assignment]  # how the import system is told that there is none
-        try:
-            import msgspec  # noqa: F401, PLC0415  (for those who import it next)
-        finally:
-            del sys.modules[name]
 
 
 def _wants_colour() -> bool:

@@ -79,6 +79,17 @@ class Api:
         name = query.text("name")
         return _json(wire.ServiceAnswer(service=name, instances=_views(snapshot, (name,))))
 
+    async def usage(self, _: Request, _query: Query) -> Response:
+        from launcher.observe.trees import usage_of  # noqa: PLC0415  (psutil, 2 MB)
+
+        snapshot, _number = await self._bridge.look()
+        pids = {view.name: view.pid for view in snapshot.instances if view.pid is not None}
+        found = await asyncio.to_thread(usage_of, pids.values())
+        uses = {
+            name: wire.Use(cpu=found[pid].cpu, memory=found[pid].memory) for name, pid in pids.items() if pid in found
+        }
+        return _json(wire.UsageAnswer(instances=uses))
+
     async def health(self, _: Request, query: Query) -> Response:
         level = query.text("level") or "ready"
         snapshot, _number = await self._bridge.look()  # an answer of the loop's: it lives

@@ -53,6 +53,10 @@ class Client:
         """Everything as it is now."""
         return self._get("/status", Snapshot)
 
+    def usage(self) -> dict[str, wire.Use]:
+        """What each instance that has a process uses, by name."""
+        return self._get("/usage", wire.UsageAnswer).instances
+
     def timeline(self) -> Timeline:
         """How the last start-up went."""
         return self._get("/timeline", Timeline)

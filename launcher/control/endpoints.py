@@ -77,6 +77,13 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         answer=wire.ServiceAnswer,
     ),
     Endpoint(
+        name="usage",
+        method="GET",
+        path="/usage",
+        says="Processor time and memory of each instance's process tree.",
+        answer=wire.UsageAnswer,
+    ),
+    Endpoint(
         name="health",
         method="GET",
         path="/health",

@@ -30,6 +30,19 @@ class ServiceAnswer(Struct, frozen=True, kw_only=True):
     instances: tuple[InstanceView, ...]
 
 
+class Use(Struct, frozen=True, kw_only=True):
+    """What a process and all its descendants use: processor seconds so far, bytes of memory now."""
+
+    cpu: float
+    memory: int
+
+
+class UsageAnswer(Struct, frozen=True, kw_only=True):
+    """What each instance that has a process uses, by name."""
+
+    instances: dict[str, Use]
+
+
 class HealthAnswer(Struct, frozen=True, kw_only=True):
     """Whether all is well; `missing` are the instances that are not, each with its state and reason."""
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tabulate import tabulate
 
-from launcher.cli.table import Usage, duration, table
+from launcher.cli.table import duration, plain, table
+from launcher.control.wire import Use
 from launcher.observe.why import Evidence, chain, suspects
 from launcher.testing import Rehearsal
 
@@ -95,7 +99,7 @@ def test_why_explains_whom_many_wait_for_once():
 @pytest.mark.parametrize("width", [80, 120, 200])
 def test_the_table_fits_the_terminal(width):
     """Reasons are shortened first."""
-    text = table(waiting().loop.snapshot, {1000: Usage(12.3, 50_000_000)}, width=width)
+    text = table(waiting().loop.snapshot, {"catalog.1": Use(cpu=0.0123, memory=50_000_000)}, width=width)
     lines = text.splitlines()
     assert max(map(len, lines)) <= width
     assert "catalog" in lines[1]
@@ -117,3 +121,11 @@ def test_what_was_never_asked_for_is_not_shown():
 def test_durations_show_their_two_largest_units(seconds, text):
     """As people say them."""
     assert duration(seconds) == text
+
+
+@given(st.lists(st.tuples(*[st.text("abé…", min_size=1, max_size=9)] * 3), min_size=1, max_size=4))
+def test_the_table_is_tabulate_s(rows):
+    """Texts in columns, as its plain format has them."""
+    wanted = tabulate(rows, ("one", "two", "three"), tablefmt="plain", disable_numparse=True)
+    made = plain(rows, ("one", "two", "three"))
+    assert [line.rstrip() for line in made.splitlines()] == [line.rstrip() for line in wanted.splitlines()]
