@@ -9,6 +9,7 @@ One connection for each question. Knows the wire and where the socket lies; prin
 from __future__ import annotations
 
 import socket
+import struct
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPResponse
@@ -104,6 +105,8 @@ class Client:
 
     def _get(self, path: str, kind: type[T]) -> T:
         data = self.get(path)
+        if not data:  # http.client takes an end amid the head for the head's
+            raise LauncherGone("the launcher ended before it had answered")
         try:
             return json.decode(data, type=kind)
         except (DecodeError, UnicodeDecodeError) as problem:
@@ -117,13 +120,16 @@ class Client:
             *((name, value) for name, value in more.items() if value),
         ]
         accept = {"Accept": wire.EVENT_STREAM, **(headers or {})}
+        sent: wire.AnySent | None = None
         with self._channel.ask(method, _target(path, parameters), headers=accept, patient=True) as answer:
             for line in answer:
-                if line.startswith(b"data: "):
+                if line.startswith(b"data: ") and line.endswith(b"\n"):  # else it was cut
                     sent = wire.decode_sent(line[6:])
                     yield sent
                     if isinstance(sent, wire.Ended):
                         return
+        if not isinstance(sent, wire.Done):  # http.client takes a stream that is cut for one that ends
+            raise LauncherGone("the launcher ended without a word")
 
 
 class Answer(Protocol):
@@ -153,11 +159,13 @@ class _UnixConnection(HTTPConnection):
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(PATIENCE)
+        # Not settimeout yet: a socket that does not block is refused at once where many others wait to be taken.
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(PATIENCE))
         try:
             with reachable(self._folder) as address:
                 self.sock.connect(address)
-        except TimeoutError as problem:
+            self.sock.settimeout(PATIENCE)
+        except BlockingIOError as problem:
             raise LauncherGone(f"the launcher in {self._folder} takes no connection") from problem
         except OSError as problem:
             raise NothingRunning(f"no launcher listens in {self._folder} ({problem.strerror})") from problem
@@ -236,7 +244,7 @@ class _Remote:
         rest = b""
         for part in self._parts:
             *lines, rest = (rest + part).split(b"\n")
-            yield from lines
+            yield from (line + b"\n" for line in lines)
 
 
 def _refused(status: int, content: bytes, host: str) -> LauncherError:
@@ -250,6 +258,11 @@ def _refused(status: int, content: bytes, host: str) -> LauncherError:
 def _reason(problem: Exception) -> str:
     cause = problem.__cause__ or problem.__context__ or problem
     return str(getattr(cause, "reason", None) or cause)[:200]
+
+
+def _timeval(seconds: float) -> bytes:
+    """The kernel's form of a length of time."""
+    return struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))
 
 
 def _target(path: str, parameters: object) -> str:

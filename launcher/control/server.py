@@ -36,6 +36,8 @@ FLUSH = 0.005
 class Protocol(H11Protocol):
     """uvicorn's, for a bounded number of connections."""
 
+    #: Since when there has been nothing to be answered.
+    idle_since = 0.0
     #: Since when the client has taken nothing of what fills its buffer; None: it keeps up.
     unread_since: float | None = None
 
@@ -43,6 +45,7 @@ class Protocol(H11Protocol):
         if len(self.connections) >= MOST_CONNECTIONS:
             transport.abort()
             return
+        self.idle_since = self.loop.time()
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
@@ -52,6 +55,10 @@ class Protocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.transport_is_gone:
             super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        self.idle_since = self.loop.time()
+        super().on_response_complete()
 
     def pause_writing(self) -> None:
         self.unread_since = self.loop.time()
@@ -91,7 +98,7 @@ class _Uvicorn(uvicorn.Server):
             connection.shutdown()
         if state.tasks:
             await asyncio.wait(list(state.tasks), timeout=PATIENCE)
-        while state.connections and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110  (uvicorn tells no end)
+        while state.connections and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110  (it tells nobody)
             await asyncio.sleep(FLUSH)  # what they still have in their buffers
         for connection in list(state.connections):
             connection.transport.abort()
@@ -159,14 +166,12 @@ class Server:
 
         Those are cut off: closing one would wait until its client has read the rest.
         """
-        since: dict[Protocol, float] = {}
         while True:
             await asyncio.sleep(SWEEP)
             now = self._loop.time()
             connections = cast("set[Protocol]", set(self._uvicorn.server_state.connections))
-            since = {one: since.get(one, now) for one in connections if not one.is_answering}
             for one in connections:
-                if (one.unread_since is not None and now - one.unread_since >= UNREAD) or now - since.get(
-                    one, now
-                ) >= IDLE:
+                is_idle = not one.is_answering and now - one.idle_since >= IDLE
+                is_unread = one.unread_since is not None and now - one.unread_since >= UNREAD
+                if is_idle or is_unread:
                     one.transport.abort()

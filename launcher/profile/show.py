@@ -6,6 +6,7 @@ left out: built-in defaults stand in docs/profile.md.
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 _NOTICES_GO_TO: Path = ("launcher", "notify", "url")
 #: Whoever knows it may command the launcher.
 _ADMITS: Path = ("launcher", "api", "token")
+#: Shown, for then the secret stands elsewhere.
+_IS_VARIABLE = re.compile(r"\$\{\w+\}").fullmatch
 
 
 def render(loaded: Loaded, *, with_origins: bool = False) -> str:
@@ -88,7 +91,7 @@ class _Page:
         self.lines += ["", f"[{dotted(path)}]" + (self.comment(path) if not values else "")]
         for name, value in values.items():
             shown = mask_path(value) if (*path, name) == _NOTICES_GO_TO else value
-            if (*path, name) == _ADMITS and value and "$" not in value:
+            if (*path, name) == _ADMITS and value and not _IS_VARIABLE(value):
                 shown = MASK
             self.lines.append(f"{quote_key(name)} = {self.value(shown)}{self.comment((*path, name))}")
 

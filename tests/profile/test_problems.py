@@ -55,6 +55,22 @@ CASES = {
     ),
     "a later key": ("[services.a]\ncommand = 'x'\nwatch = ['a']", ["1006 :3: services.a.watch: not in this version (reloading when files change)"]),
     "a later key of [defaults]": ("[defaults]\nplacement = 'own'", ["1006 :2: defaults.placement: not in this version (placing a service in a shared process)"]),
+    "no address to listen on": ("[launcher.api]\nlisten = '9999'", ['1005 :2: launcher.api.listen: "9999" is no address to listen on']),
+    "an API for all, without a token": (
+        "[launcher.api]\nlisten = '0.0.0.0:9999'",
+        ["1009 :2: launcher.api.listen: 0.0.0.0 is reached from other machines, so the API needs a `token`"],
+    ),
+    "an API of a name, without a token": (
+        "[launcher.api]\nlisten = '127.example.org:9999'",
+        ["1009 :2: launcher.api.listen: 127.example.org is reached from other machines, so the API needs a `token`"],
+    ),
+    "a token for no API": ("[launcher.api]\ntoken = 'x'", ["1009 :2: launcher.api.token: is for the API over TCP, and `listen` is not set"]),
+    "hosts of no API": ("[launcher.api]\nhosts = ['x']", ["1009 :2: launcher.api.hosts: is for the API over TCP, and `listen` is not set"]),
+    "a token of a service": (
+        "[launcher.api]\nlisten = '127.0.0.1:9999'\ntoken = '${services.db.url}'",
+        ["1008 :3: launcher.api.token: ${services.db.url}: only variables can stand here"],
+    ),
+    "a key of no API": ("[launcher.api]\nport = 1", ["1004 :2: launcher.api.port: unknown key"]),
     "a later value": ("[launcher]\nmode = 'single'", ['1006 :2: launcher.mode = "single": not in this version (all apps in one process)']),
     "neither app nor command": ("[services.a]\nport = 1", ["1009 :1: services.a: has neither `app` nor `command`"]),
     "both app and command": (
