@@ -120,6 +120,9 @@ def test_in_python(project, monkeypatch):
     monkeypatch.chdir(project.root)
     seen = Client("dev").events()
     assert {view.state for view in next(seen).snapshot.instances} == {State.READY}
+    uses = Client("dev").usage()
+    assert set(uses) == {"db.1", "api.1"}
+    assert all(use.memory > 100_000 and use.cpu >= 0 for use in uses.values())
     os.kill(project.status()["db"]["pid"], signal.SIGKILL)
     states = []
     while State.READY not in states:
