@@ -11,6 +11,7 @@ from typing import Any
 
 from launcher.importers.base import Imported, Notes, Source, comment_above, comment_at_head, named
 from launcher.importers.compose_service import Reading, read_service
+from launcher.importers.edges import dotenv_of, lose_others, tasks_of
 from launcher.importers.values import expect
 from launcher.importers.yaml_nodes import Node, read_yaml
 
@@ -44,14 +45,12 @@ def read(source: Source) -> Imported:
     """Every service that has a command; the others are left out, and the edges to them dropped."""
     notes = Notes(source.place)
     root = read_yaml(source.text, notes)
-    for key, line, _ in root.pairs():
-        if key not in _SILENT and not key.startswith("x-"):
-            notes.lose(line, f"{key}: {_TOP.get(key, 'has no counterpart in a profile')}")
+    lose_others(root, notes, silent=_SILENT, reasons=_TOP)
     services = root.get("services") or Node(line=root.line, keys={})
     if services.keys is None:
         raise notes.wrong(services.line, "services: expected a mapping of services")
     names = named(services.keys)
-    tasks = _tasks(services)
+    tasks = tasks_of(services, {"service_completed_successfully"})
     lines = source.text.splitlines()
     readings: dict[str, Reading] = {}
     above: dict[str, tuple[str, ...]] = {}
@@ -85,23 +84,10 @@ def _settings(source: Source, readings: dict[str, Reading], out: set[str]) -> di
     selected = [name for name in running if readings[name].is_selected]
     if selected != running:
         settings["select"] = selected
-    files = [file for name in running for file in readings[name].env_files]
-    if source.dotenv is not None:  # what Compose itself reads for ${…}
-        files.insert(0, ".env" if source.folder == "." else f"{source.folder}/.env")
+    files = [*dotenv_of(source), *(file for name in running for file in readings[name].env_files)]
     if files:
         settings["env_file"] = list(dict.fromkeys(files))
     return settings
-
-
-def _tasks(services: Node) -> set[str]:
-    """The services that another one waits for to complete."""
-    found = set()
-    for _, _, node in services.pairs():
-        for need, _, edge in (node.get("depends_on") or node).pairs():
-            condition = edge.get("condition")
-            if condition is not None and condition.text == "service_completed_successfully":
-                found.add(need)
-    return found
 
 
 def _edges(name: str, reading: Reading, names: dict[str, str], readings: dict[str, Reading]) -> None:

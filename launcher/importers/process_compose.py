@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from launcher.importers.base import Imported, Notes, Source, comment_above, comment_at_head, named
+from launcher.importers.edges import dotenv_of, lose_others, tasks_of
 from launcher.importers.process_compose_process import Process, read_environment, read_process
 from launcher.importers.values import Reader, expect
 from launcher.importers.yaml_nodes import Node, read_yaml
@@ -49,14 +50,12 @@ def read(source: Source) -> Imported:
     root = read_yaml(source.text, notes)
     literal = root.get("disable_env_expansion")
     reader = Reader(notes, has_variables=literal is None or literal.truth is not True)
-    for key, line, _ in root.pairs():
-        if key not in _SILENT and not key.startswith("x-"):
-            notes.lose(line, f"{key}: {_LOST.get(key, 'has no counterpart in a profile')}")
+    lose_others(root, notes, silent=_SILENT, reasons=_LOST)
     processes = root.get("processes") or Node(line=root.line, keys={})
     if processes.keys is None:
         raise notes.wrong(processes.line, "processes: expected a mapping of processes")
     names = named(processes.keys)
-    tasks = _tasks(processes)
+    tasks = tasks_of(processes, _TASKS)
     lines = source.text.splitlines()
     read: dict[str, Process] = {}
     above: dict[str, tuple[str, ...]] = {}
@@ -91,20 +90,9 @@ def _settings(source: Source, read: dict[str, Process]) -> dict[str, Any]:
     selected = [name for name in running if read[name].is_selected]
     if selected != running:
         settings["select"] = selected
-    if source.dotenv is not None:
-        settings["env_file"] = [".env" if source.folder == "." else f"{source.folder}/.env"]
+    if files := dotenv_of(source):
+        settings["env_file"] = files
     return settings
-
-
-def _tasks(processes: Node) -> set[str]:
-    """The processes that another one waits for to end."""
-    found = set()
-    for _, _, node in processes.pairs():
-        for need, _, edge in (node.get("depends_on") or node).pairs():
-            condition = edge.get("condition")
-            if condition is not None and condition.text in _TASKS:
-                found.add(need)
-    return found
 
 
 def _edges(process: Process, names: dict[str, str], read: dict[str, Process]) -> None:
