@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from launcher.cli import control
 from launcher.errors import NothingRunning, UnknownService
 from launcher.orchestrator.snapshot import State
-from launcher.plan.names import service_of
+from launcher.plan.names import label_among, service_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -63,9 +63,9 @@ def _memory(folder: Path) -> Memory | None:
 
 def _table(args: Namespace, memory: Memory, _folder: Path) -> Iterator[str]:
     chosen = _chosen(memory, args.words) if args.words else memory.instances
-    width = max((len(_label(name, memory)) for name in chosen), default=0)
+    width = max((len(label_among(name, memory.instances)) for name in chosen), default=0)
     for name, one in chosen.items():
-        yield f"  {_label(name, memory):<{width}}  {one.state:<9}  {one.why}"
+        yield f"  {label_among(name, memory.instances):<{width}}  {one.state:<9}  {one.why}"
 
 
 def _reasons(args: Namespace, memory: Memory, folder: Path) -> Iterator[str]:
@@ -73,7 +73,7 @@ def _reasons(args: Namespace, memory: Memory, folder: Path) -> Iterator[str]:
     # Of one that was skipped or stopped, those that failed are the reason behind its own.
     failed = {name: one for name, one in memory.instances.items() if one.state == State.FAILED}
     for name, one in {**chosen, **failed}.items():
-        yield f"{_label(name, memory)} was {one.state}: {one.why}"
+        yield f"{label_among(name, memory.instances)} was {one.state}: {one.why}"
         lines = _last_lines(folder, name, one) if one.state != State.COMPLETED else []
         if lines:
             yield "  its last lines:"
@@ -101,9 +101,3 @@ def _chosen(memory: Memory, words: Iterable[str]) -> dict[str, Remembered]:
             raise UnknownService(f'no service "{word}" in the last run of {memory.profile}{hint}')
         found |= named
     return found
-
-
-def _label(name: str, memory: Memory) -> str:
-    """The service's name where it had one instance."""
-    service = service_of(name)
-    return service if sum(service_of(other) == service for other in memory.instances) == 1 else name

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from launcher.cli.control import folder_of
 from launcher.errors import UnknownService, Usage, WrongType
-from launcher.plan.names import service_of
+from launcher.plan.names import label_among, service_of
 from launcher.profile.names import did_you_mean
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def logs(args: Namespace) -> int:
     wanted = _wanted(args)
     folder = folder_of(args, running=args.follow)
     paths = _paths(folder, args.words)
-    labels = {name: _label(name, paths) for name in paths}
+    labels = {name: label_among(name, paths) for name in paths}
     show = _print_object if args.json else _in_columns(labels)
     for line in merge(paths, wanted.last, since=wanted.since, pattern=wanted.pattern):
         show(line.label, line.at, line.text)
@@ -96,12 +96,6 @@ def _follow(folder: Path, words: list[str], pattern: re.Pattern[str] | None, sho
 
 def _is_meant(instance: str, words: list[str]) -> bool:
     return instance in words or service_of(instance) in words
-
-
-def _label(instance: str, paths: dict[str, Path]) -> str:
-    service = service_of(instance)
-    alone = sum(service_of(name) == service for name in paths) == 1
-    return service if alone else instance
 
 
 def _in_columns(labels: dict[str, str]) -> Show:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from launcher.profile.model import Profile
 
 
@@ -16,6 +18,12 @@ def instance_names(profile: Profile, service: str) -> list[str]:
 def service_of(instance: str) -> str:
     """Tell which service an instance is of."""
     return instance.rpartition(".")[0]
+
+
+def label_among(instance: str, instances: Iterable[str]) -> str:
+    """Tell the label where only names are known: the service's name if it is its only instance there."""
+    service = service_of(instance)
+    return service if sum(service_of(name) == service for name in instances) == 1 else instance
 
 
 def label_of(profile: Profile, service: str, index: int) -> str:
