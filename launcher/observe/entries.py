@@ -118,7 +118,7 @@ def of_change(news: Changed) -> Entry:
         generation=news.generation,
         code=f"E{code[1]}" if code else "",
         pid=news.pid,
-        exit_code=news.exit_code if news.before is not news.state else None,
+        exit_code=news.exit_code if news.is_move else None,
         message=news.reason.text,
     )
 

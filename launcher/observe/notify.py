@@ -117,7 +117,7 @@ class Notifier:
         entries, missed = self._cursor.take()
         self._dropped += missed
         for entry in entries:
-            if isinstance(entry.news, Changed) and entry.news.before is not entry.news.state:
+            if isinstance(entry.news, Changed) and entry.news.is_move:
                 event = self._event_of(entry.news)
                 if event is not None:
                     self._dropped += len(self._waiting) == self._waiting.maxlen

@@ -109,6 +109,11 @@ class Changed(Struct, frozen=True, kw_only=True):
     #: How long the import of its app took in seconds, where its host has told.
     imported: float | None = None
 
+    @property
+    def is_move(self) -> bool:
+        """Whether the state is another one than before; else only its reason or its process is."""
+        return self.before is not self.state
+
 
 class Noted(Struct, frozen=True, kw_only=True):
     """Something people should hear that is no change of state: a line of the launcher's own, as `system` prints it."""

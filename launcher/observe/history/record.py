@@ -106,7 +106,7 @@ def mode_after(mode: Mode, state: State) -> Mode:
 def record_of(entry: Entry, session: str, redact: Callable[[str], str]) -> Record | None:
     """An entry of the journal as it is kept; None: it is no change of state."""
     news = entry.news
-    if not isinstance(news, Changed) or news.before is news.state:
+    if not (isinstance(news, Changed) and news.is_move):
         return None
     return Record(
         session=session,
