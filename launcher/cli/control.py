@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from launcher.cli.lean import import_lean
 from launcher.cli.source import named_profile, project_of
+from launcher.cli.terminal import columns
 from launcher.control import wire
 from launcher.control.running import choose, holder
 from launcher.errors import LauncherGone, NothingRunning, UnknownService
@@ -64,7 +65,7 @@ def status(args: Namespace) -> int:
 
     usage = client.usage()
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and not args.no_colour
-    width = os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else 200
+    width = columns(120) if sys.stdout.isatty() else 200
     print(f"{snapshot.profile}  (launcher pid {snapshot.pid})")
     print(table(snapshot, usage, width=width, colour=colour))
     return 0

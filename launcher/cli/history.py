@@ -7,6 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from launcher.cli.terminal import columns
 from launcher.errors import HistoryUnreadable, LauncherError, NothingRunning, ProblemsFound, UnknownService
 
 if TYPE_CHECKING:
@@ -170,7 +171,6 @@ def _table(rows: list[list[str]], headings: tuple[str, ...]) -> str:
     text = tabulate(rows, headings, tablefmt="plain", disable_numparse=True)
     if not sys.stdout.isatty():
         return "\n".join(line.rstrip() for line in text.splitlines())
-    import shutil  # noqa: PLC0415
 
-    width = shutil.get_terminal_size((120, 24)).columns
+    width = columns(120)
     return "\n".join(line if len(line) <= width else f"{line[: width - 1]}…" for line in text.splitlines())

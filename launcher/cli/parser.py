@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 from typing import NoReturn
 
 from launcher import __version__
 from launcher.cli.flags import OWN_FLAGS
+from launcher.cli.terminal import columns
 from launcher.cli.texts import DESCRIPTION, EPILOG, TEXTS
 from launcher.errors import Usage
 
@@ -21,7 +21,7 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
     """argparse's, made for every argument; told its width, it need not import shutil, bz2 and lzma to find it."""
 
     def __init__(self, prog: str) -> None:
-        super().__init__(prog, width=_width())
+        super().__init__(prog, width=columns(80) - 2)
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         from textwrap import fill  # noqa: PLC0415  (for --help)
@@ -48,18 +48,6 @@ def parse(words: list[str], *, launch: bool = False) -> argparse.Namespace:
     args = _parser(_first_word(words)).parse_args(words)
     args.command = ALIASES.get(args.command, args.command)
     return parse([*filter(None, [args.task]), "--help"]) if args.command == "help" else args
-
-
-def _width() -> int:
-    """The terminal's width, less the margin that argparse keeps."""
-    try:
-        return int(os.environ.get("COLUMNS", "")) - 2
-    except ValueError:
-        pass
-    try:
-        return os.get_terminal_size().columns - 2
-    except OSError:
-        return 78
 
 
 def _first_word(words: list[str]) -> str | None:

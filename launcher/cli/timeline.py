@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from launcher.cli.terminal import columns
 from launcher.errors import OutputUnwritable
 from launcher.files import write_whole
 
@@ -37,7 +37,7 @@ def timeline(args: Namespace) -> int:
         from launcher.observe.waterfall import ASCII, BLOCKS, waterfall  # noqa: PLC0415
 
         on_terminal = sys.stdout.isatty()
-        width = shutil.get_terminal_size((100, 24)).columns if on_terminal else 100
+        width = columns(100) if on_terminal else 100
         colour = on_terminal and not os.environ.get("NO_COLOR") and not args.no_colour
         print(waterfall(last, width=width, strokes=BLOCKS if _takes_blocks() else ASCII, colour=colour))
     return 0
