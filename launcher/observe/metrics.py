@@ -120,17 +120,17 @@ def families(snapshot: Snapshot, counters: Counters, *, measure: Measure = usage
     """Every metric, with a sample for each instance that has one."""
     views = snapshot.instances
     usage = measure([view.pid for view in views if view.pid is not None])
-    yield _gauge("info", [((snapshot.profile, __version__), 1)])
-    yield _gauge("start_time_seconds", [((), snapshot.since)])
-    yield _gauge(
+    yield _values("info", [((snapshot.profile, __version__), 1)])
+    yield _values("start_time_seconds", [((), snapshot.since)])
+    yield _values(
         "service_state", [((*_each(view), str(state)), view.state is state) for view in views for state in State]
     )
     checked = [(view, view.health) for view in views if view.health is not None]
-    yield _gauge("service_health", [(_each(view), health.ok) for view, health in checked])
-    yield _gauge("service_health_failures", [(_each(view), health.failures) for view, health in checked])
-    yield _counter("service_restarts_total", [(_each(view), view.restarts) for view in views])
+    yield _values("service_health", [(_each(view), health.ok) for view, health in checked])
+    yield _values("service_health_failures", [(_each(view), health.failures) for view, health in checked])
+    yield _values("service_restarts_total", [(_each(view), view.restarts) for view in views])
     starts = dict(counters.starts)
-    yield _counter(
+    yield _values(
         "service_starts_total",
         [
             ((*_each(view), outcome), starts.get((view.name, outcome), 0))
@@ -147,36 +147,28 @@ def families(snapshot: Snapshot, counters: Counters, *, measure: Measure = usage
     yield from _used([(view, usage[view.pid]) for view in views if view.pid is not None and view.pid in usage])
     output = dict(counters.output)
     counts = [(view, output.get(view.name, (0, 0))) for view in views]
-    yield _counter("service_output_lines_total", [(_each(view), lines) for view, (lines, _) in counts])
-    yield _counter("service_output_bytes_total", [(_each(view), size) for view, (_, size) in counts])
+    yield _values("service_output_lines_total", [(_each(view), lines) for view, (lines, _) in counts])
+    yield _values("service_output_bytes_total", [(_each(view), size) for view, (_, size) in counts])
 
 
 def _used(trees: Sequence[tuple[InstanceView, Usage]]) -> Iterator[Metric]:
-    yield _counter("service_cpu_seconds_total", [(_each(view), used.cpu) for view, used in trees])
-    yield _gauge("service_memory_bytes", [((*_each(view), used.memory_kind), used.memory) for view, used in trees])
+    yield _values("service_cpu_seconds_total", [(_each(view), used.cpu) for view, used in trees])
+    yield _values("service_memory_bytes", [((*_each(view), used.memory_kind), used.memory) for view, used in trees])
     told = [(view, used.descriptors) for view, used in trees if used.descriptors is not None]
-    yield _gauge("service_open_fds", [(_each(view), count) for view, count in told])
-    yield _gauge("service_processes", [(_each(view), used.processes) for view, used in trees])
+    yield _values("service_open_fds", [(_each(view), count) for view, count in told])
+    yield _values("service_processes", [(_each(view), used.processes) for view, used in trees])
 
 
 Samples = Sequence[tuple[tuple[str, ...], float]]
 
 
-def _gauge(name: str, samples: Samples) -> Metric:
-    from prometheus_client.metrics_core import GaugeMetricFamily  # noqa: PLC0415  (heavy)
+def _values(name: str, samples: Samples) -> Metric:
+    """A gauge or a counter, as the table says."""
+    from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily  # noqa: PLC0415  (heavy)
 
     described = NAMED[name]
-    family = GaugeMetricFamily(described.name, described.help, labels=described.labels)
-    for labels, value in samples:
-        family.add_metric(labels, value)
-    return family
-
-
-def _counter(name: str, samples: Samples) -> Metric:
-    from prometheus_client.metrics_core import CounterMetricFamily  # noqa: PLC0415  (heavy)
-
-    described = NAMED[name]
-    family = CounterMetricFamily(described.name, described.help, labels=described.labels)
+    make = CounterMetricFamily if described.kind == COUNTER else GaugeMetricFamily
+    family = make(described.name, described.help, labels=described.labels)
     for labels, value in samples:
         family.add_metric(labels, value)
     return family
