@@ -34,7 +34,6 @@ from launcher.observe.tail import Tail
 from launcher.observe.writer import Writer
 from launcher.orchestrator.events import Event, Outcome, StartAsked
 from launcher.orchestrator.loop import Loop
-from launcher.orchestrator.protocols import Prober
 from launcher.orchestrator.snapshot import Changed, Noted
 from launcher.orchestrator.state import Memory
 from launcher.orchestrator.store import FileStore
@@ -46,6 +45,7 @@ from launcher.world import SystemClock, SystemWorld, chance
 
 if TYPE_CHECKING:
     from launcher.control.bridge import Sources
+    from launcher.orchestrator.protocols import Prober
 
 #: How long the log files may take to swallow what is left at the end, in seconds.
 LAST_FLUSH = 2.0

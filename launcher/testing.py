@@ -35,7 +35,8 @@ from launcher.orchestrator.events import (
     WaitAsked,
 )
 from launcher.orchestrator.loop import Loop
-from launcher.orchestrator.protocols import Can, Launch, Run, Sink, Stop, StopLevel, Watch
+from launcher.orchestrator.orders import Can, Launch, Run, Stop, StopLevel, Watch
+from launcher.orchestrator.protocols import Sink
 from launcher.orchestrator.snapshot import Changed, InstanceView, Noted, State
 from launcher.orchestrator.state import Memory
 from launcher.plan.build import build

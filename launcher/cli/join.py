@@ -27,7 +27,7 @@ def join(target: Target, args: Namespace) -> int:
     from launcher.observe.hub import Batch  # noqa: PLC0415
     from launcher.observe.styles import style_of  # noqa: PLC0415
     from launcher.observe.writer import Writer  # noqa: PLC0415
-    from launcher.orchestrator.protocols import Run  # noqa: PLC0415
+    from launcher.orchestrator.orders import Run  # noqa: PLC0415
 
     plan = target.plan()
     follows = not args.detach

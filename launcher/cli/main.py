@@ -52,10 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"launcher {__version__}")
         return 0
     gc.disable()  # what a command makes while it begins, it keeps: looking for garbage in it costs 5 ms
-    from launcher.cli.lean import import_lean  # noqa: PLC0415
+    from launcher.cli.lean import import_foundation  # noqa: PLC0415
     from launcher.errors import LauncherError  # noqa: PLC0415
 
-    import_lean("msgspec", without="typing_extensions")
+    import_foundation()
     debug = "--debug" in words
     try:
         return _run(words)

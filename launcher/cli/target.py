@@ -66,9 +66,16 @@ def target_of(args: Namespace, words: Sequence[str] = (), *, kept: bool = False)
     project = project_of(args)
     procfile = procfile_of(args, project)
     named, rest = args.profile, list(words)
+    read: dict[str, Loaded] = {}
+
+    def profile_of(name: str) -> Loaded:
+        if name not in read:
+            read[name] = (kept and _recall(project, name, args)) or _load(project, name, args)
+        return read[name]
+
     if procfile is None and named is None and rest and rest[0] in project.profiles:
         fallback = choose_profile(project, None, os.environ)
-        if fallback in project.profiles and rest[0] in _load(project, fallback, args).profile.services:
+        if fallback in project.profiles and rest[0] in profile_of(fallback).profile.services:
             raise AmbiguousName(f"{rest[0]} is a profile and a service of {fallback}")
         named = rest.pop(0)
     if procfile is not None:
@@ -80,7 +87,7 @@ def target_of(args: Namespace, words: Sequence[str] = (), *, kept: bool = False)
         rest = [service for service in dict.fromkeys(rest) if how.concurrency.get(service, 1)]
     else:
         name = choose_profile(project, named, os.environ)
-        loaded = (kept and _recall(project, name, args)) or _load(project, name, args)
+        loaded = profile_of(name)
     for caution in loaded.warnings:
         print(caution, file=sys.stderr)
     for service in rest:

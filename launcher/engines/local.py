@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 from functools import partial
+from typing import TYPE_CHECKING
 
 from launcher.engines import descent
 from launcher.engines.children import LocalChildren
@@ -19,8 +20,11 @@ from launcher.engines.sockets import HeldSockets
 from launcher.engines.spawn import spawn
 from launcher.errors import EngineCannot, LauncherError
 from launcher.orchestrator.events import Opened, Post, Spawned, SpawnRefused
-from launcher.orchestrator.protocols import Can, Launch, Run, Sink, Stop
+from launcher.orchestrator.orders import Can, Launch, Run, Stop
 from launcher.plan.model import Plan
+
+if TYPE_CHECKING:
+    from launcher.orchestrator.protocols import Sink
 
 
 class LocalEngine:

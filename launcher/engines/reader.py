@@ -41,9 +41,10 @@ _LAST_BATCHES = 16
 #: How long a look at a burst of exits may be put off by further exits.
 _BURST = 0.01
 
-#: After a birth, others are likely: for so long, in seconds, they are looked for instead of waking the thread for each.
-#: A hundred wakings would cost a start-up of a hundred services 15 ms, in which the loop waits for the interpreter.
-_NAP = 0.01
+#: After a birth, others are likely: for a while they gather instead of waking the thread for each. So many seconds at
+#: first, twice as long each time that there were some, up to the second figure. A hundred wakings would cost a start-up
+#: of a hundred services 15 ms, in which the loop waits for the interpreter.
+_NAP, _LONGEST_NAP = 0.001, 0.016
 
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -64,8 +65,9 @@ class Reader:
         self._paused = False
         self._closing = False
         self._newborn: set[int] = set()
-        #: Whether `call_soon` need wake nobody: the queue will be looked at within `_NAP`.
+        #: Whether `call_soon` need wake nobody: the queue will be looked at soon. And how soon, in seconds.
         self._napping = False
+        self._nap = _NAP
         #: Held while a child is made: between its fork and its exec it can't be told from an orphan.
         self.no_births = threading.Lock()
         self._post: Post | None = None
@@ -88,7 +90,7 @@ class Reader:
         self._wake()
 
     def call_soon(self, action: Action) -> None:
-        """As `call`, but within a burst of them up to 10 ms later."""
+        """As `call`, but within a burst of them up to 16 ms later."""
         self._actions.put(action)
         if not self._napping:
             self._wake()
@@ -259,10 +261,11 @@ class Reader:
                 self._actions.get_nowait()()
         if due and not self._napping:
             self._napping = True
-            self.after(_NAP, self._end_nap)
+            self.after(self._nap, self._end_nap)
 
     def _end_nap(self) -> None:
         self._napping = False  # from here on `call_soon` wakes; what came before is in the queue
+        self._nap = _NAP if self._actions.empty() else min(2 * self._nap, _LONGEST_NAP)
         self._act()
 
     def _read_round(self) -> None:

@@ -13,14 +13,17 @@ import signal
 from collections.abc import Callable, Container
 from functools import partial
 from itertools import count
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from launcher.engines import descent
 from launcher.engines.exits import exists
 from launcher.engines.guard import Guard
 from launcher.engines.reader import Reader
 from launcher.orchestrator.events import Exited, Lingered, Post
-from launcher.orchestrator.protocols import Children, Launch, Run, Sink, Stop, StopLevel
+from launcher.orchestrator.orders import Launch, Run, Stop, StopLevel
+
+if TYPE_CHECKING:
+    from launcher.orchestrator.protocols import Children, Sink
 
 #: Seconds from a start to the first look for orphans, and between two looks when nothing has been started for long. A
 #: census costs 1 ms on a machine with 100 processes.

@@ -16,7 +16,7 @@ from collections.abc import Collection
 from contextlib import suppress
 
 from launcher.errors import EngineCannot, SocketUnavailable
-from launcher.orchestrator.protocols import HeldSocket
+from launcher.orchestrator.orders import HeldSocket
 
 BACKLOG = 1024
 #: How much of a command that has our port an error shows.

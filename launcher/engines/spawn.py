@@ -28,7 +28,7 @@ from launcher.profile.model import Limits
 if TYPE_CHECKING:
     import socket
 
-    from launcher.orchestrator.protocols import Launch
+    from launcher.orchestrator.orders import Launch
 
 #: Where a shell looks when the environment has no PATH (dash and bash agree).
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -1,7 +1,7 @@
 """Who follows the journal in a thread of its own: the history and the notices, as the profile's settings ask for.
 
-A thread is there from the start and asleep; what it runs is imported when the first start-up has settled, for no
-service is to wait for that. What happens meanwhile is in the journal. Decides nothing.
+A thread is there from the start and asleep; what it runs is imported a while after the first start-up has settled, for
+no service is to wait for that, nor its first words. What happens meanwhile is in the journal. Decides nothing.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from launcher.observe.journal import KEPT, Journal
-from launcher.orchestrator.protocols import Children, World
 from launcher.plan.model import Plan
 from launcher.profile.model import Settings
 
 if TYPE_CHECKING:
     from launcher.observe.history.record import Store
+    from launcher.orchestrator.protocols import Children, World
 
 #: How long a start-up is waited for, in seconds, and how far the journal may fill up meanwhile.
 LATEST = 10.0
+#: For how long the services have the processor to themselves once they are up, in seconds.
+CALM = 0.5
 ROOM = KEPT // 2
 #: How long what is left at the end may take, in seconds.
 LAST_WRITE, LAST_NOTICE = 2.0, 5.0
@@ -50,6 +52,7 @@ class Follower:
         self._made: Running | None = None
         self._closing = False
         self._making = threading.Lock()
+        self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def open(self) -> None:
@@ -66,6 +69,7 @@ class Follower:
             self._closing = True
             if self._made is not None:
                 self._made.stop()
+        self._stopped.set()
         self._hurry.set()
 
     def join(self, patience: float) -> None:
@@ -78,6 +82,7 @@ class Follower:
         latest = time.monotonic() + LATEST
         while not self._hurry.wait(1.0) and time.monotonic() < latest and self._journal.last < ROOM:
             pass
+        self._stopped.wait(CALM)
         with self._making:
             self._made = self._make()
             if self._closing:

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from launcher.observe.lines import Joiner, Redact
 from launcher.observe.taps import Tapping
-from launcher.orchestrator.protocols import Run
+from launcher.orchestrator.orders import Run
 
 
 class Batch(Struct, frozen=True):

@@ -32,7 +32,7 @@ BLOCK = 256 * 1024
 class LogFile:
     """One instance's file, a `writer.Target`; opened when there is something to write."""
 
-    __slots__ = ("_failed", "_file", "_kept", "_limit", "_path", "_size", "block", "sip")
+    __slots__ = ("_failed", "_file", "_kept", "_limit", "_path", "_size", "block", "sip", "watched")
 
     def __init__(self, path: Path, *, limit: int, kept: int, failed: Callable[[OSError], None]) -> None:
         self._path = path
@@ -44,6 +44,7 @@ class LogFile:
         # A small part of the limit, so that a file set aside is nearly full whatever gathers for one call.
         self.block = min(BLOCK, limit // 8)
         self.sip = 0
+        self.watched = False
 
     def prepare(self, size: int) -> int:
         """Open the file, or change for a new one where `size` bytes more would be too many."""

@@ -10,15 +10,18 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, json
 
 from launcher.observe.cursor import Cursor
 from launcher.observe.history.record import LONGEST, Mode, mode_after
 from launcher.observe.journal import Journal
-from launcher.orchestrator.protocols import Children
 from launcher.orchestrator.snapshot import Changed, State
 from launcher.profile.model import Notice
+
+if TYPE_CHECKING:
+    from launcher.orchestrator.protocols import Children
 
 #: How many notices wait while one is being delivered.
 MOST = 100

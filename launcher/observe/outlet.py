@@ -22,7 +22,7 @@ BLOCK = 256 * 1024
 class Outlet:
     """A `writer.Target` on a descriptor that stays its owner's."""
 
-    __slots__ = ("_descriptor", "_failed", "_own", "block", "broken", "sip")
+    __slots__ = ("_descriptor", "_failed", "_own", "block", "broken", "sip", "watched")
 
     def __init__(self, descriptor: int, *, failed: Callable[[OSError], None]) -> None:
         self._descriptor = descriptor
@@ -32,6 +32,7 @@ class Outlet:
         self.broken = False
         mode = os.fstat(descriptor).st_mode
         may_wait = not stat.S_ISREG(mode) and (not stat.S_ISCHR(mode) or os.isatty(descriptor))
+        self.watched = may_wait
         self._own = _open_anew(descriptor, mode) if may_wait else None
         self.sip = select.PIPE_BUF if may_wait and self._own is None else 0
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -16,9 +17,11 @@ from launcher.observe import entries
 from launcher.observe.logfile import LogFile
 from launcher.observe.writer import Writer
 from launcher.orchestrator.events import Event, Post, Probed, RestartAsked, StartAsked, StopAsked
-from launcher.orchestrator.protocols import Redaction
 from launcher.orchestrator.snapshot import Changed, Noted
 from launcher.profile.model import Level, Log
+
+if TYPE_CHECKING:
+    from launcher.orchestrator.protocols import Redaction
 
 NAME = "launcher.log"
 

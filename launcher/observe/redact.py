@@ -12,14 +12,15 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterable
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from launcher.profile.secrets import MASK, mask_urls, traces_of
 
 _MASK = MASK.encode()
 
 
-class _Known(NamedTuple):
+class _Known(Struct, frozen=True):
     """What is looked for. The shorter ones suffice to see that there is something; the longest is replaced."""
 
     traces: frozenset[str]

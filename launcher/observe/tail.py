@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from launcher.observe.hub import Batch
-from launcher.orchestrator.protocols import Run
+from launcher.orchestrator.orders import Run
 
 #: What is kept of a run.
 MOST_BYTES = 4096

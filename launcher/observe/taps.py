@@ -12,7 +12,7 @@ import re
 import threading
 from collections.abc import Callable, Container
 
-from launcher.orchestrator.protocols import Run
+from launcher.orchestrator.orders import Run
 
 #: The most that is held for a tap yet to come; the oldest goes first.
 MOST_HELD = 256 * 1024

@@ -23,9 +23,10 @@ from typing import Protocol
 MOST_WAITING = 1024 * 1024
 #: How many chunks go into one call; IOV_MAX is 1024 on Linux and macOS.
 MOST_CHUNKS = 256
-#: After a write, more is likely: for so long, in seconds, it gathers instead of waking the thread for each line, unless
-#: it becomes more than `CROWD` bytes. A hundred wakings cost whoever puts the lines 10 ms.
-NAP = 0.01
+#: After a write, more is likely: for a while it gathers instead of waking the thread for each line, unless it becomes
+#: more than `CROWD` bytes or is the first for a target that somebody watches. So many seconds at first, twice as long
+#: each time that something came, up to the second figure. A hundred wakings cost whoever puts the lines 10 ms.
+NAP, LONGEST_NAP = 0.001, 0.016
 CROWD = 64 * 1024
 #: How long `close` waits, in seconds, for a thread that still has something it cannot write.
 LAST_CALL = 0.2
@@ -42,6 +43,11 @@ class Target(Protocol):
     @property
     def sip(self) -> int:
         """Not 0: the descriptor blocks, so this is how much is written at a time, and only once it is writable."""
+        ...
+
+    @property
+    def watched(self) -> bool:
+        """Whether people wait for what is written: they are not made to by what others wrote just before."""
         ...
 
     def prepare(self, size: int) -> int:
@@ -136,6 +142,7 @@ class Writer:
         self._full = False
         self._idle = False
         self._napping = False
+        self._written_last: list[_Lane] = []
         self._closing = False
         self._lock = threading.Lock()
         self._settled = threading.Condition(self._lock)
@@ -167,7 +174,7 @@ class Writer:
                 lane.queued = True
                 self._ready.append(lane)
                 self._wake()
-            if self._napping and self._waiting > CROWD:
+            if self._napping and (self._waiting > CROWD or (target.watched and lane not in self._written_last)):
                 self._napping = False
                 self._ring()
             return not self._full
@@ -251,17 +258,22 @@ class Writer:
     # In the writing thread ---------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        wrote = False
+        ready: list[_Lane] = []
+        nap = NAP
         while not self._closing:
             with self._lock:
+                self._written_last = ready
                 ready, self._ready = self._ready, []
-                self._napping = wrote and not ready
-                self._idle = not wrote and not ready
-            wrote = bool(ready)
+                self._napping = bool(self._written_last) and not ready
+                self._idle = not self._written_last and not ready
             for lane in ready:
                 self._write(lane)
-            if not ready:
-                self._wait(NAP if self._napping else None)
+            if self._napping:
+                self._wait(nap)
+                nap = min(2 * nap, LONGEST_NAP)
+            elif self._idle:
+                self._wait(None)
+                nap = NAP
             elif self._stuck or self._hurried:
                 self._wait(0)
         for lane in self._lanes.values():

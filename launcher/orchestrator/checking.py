@@ -7,12 +7,16 @@ the last that was heard is the answer.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from launcher.orchestrator.events import Checked, Outcome, Reply, Verdict
 from launcher.orchestrator.life import Life
 from launcher.orchestrator.lifecycle import RUNS, Phase
-from launcher.orchestrator.protocols import Prober, Redaction, Run
+from launcher.orchestrator.orders import Run
 from launcher.profile.model import Health
+
+if TYPE_CHECKING:
+    from launcher.orchestrator.protocols import Prober, Redaction
 
 
 class Check:

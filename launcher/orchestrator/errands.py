@@ -17,6 +17,9 @@ from launcher.orchestrator.rollback import Step, UndoStack
 #: A service without a health check must live for this long before a start-up is called a success, in seconds.
 OUTLIVE = 0.2
 
+#: Where an instance stays without a command.
+LOST = frozenset({Phase.FAILED, Phase.SKIPPED})
+
 
 class Errand(Protocol):
     """A command under way."""
@@ -43,7 +46,7 @@ def is_up(life: Life, now: float) -> bool:
 
 def is_lost(life: Life) -> bool:
     """Whether the instance will not come up without a command."""
-    return life.phase in {Phase.FAILED, Phase.SKIPPED}
+    return life.phase in LOST
 
 
 def tell(life: Life) -> str:
@@ -114,6 +117,8 @@ class StartUp:
         self.culprit: Life | None = None
         self.outcome: Outcome | None = None
         self._begun: list[Life] = []
+        #: Where the first target that was not up stood at the last look. Not to look at n of them after n changes.
+        self._missing = 0
 
     def took(self, kind_of_step: Step, life: Life) -> None:
         """A step was taken for this start-up."""
@@ -127,7 +132,7 @@ class StartUp:
 
     def failed_by(self) -> Life | None:
         """The required instance that was lost, if one was and this start-up has not yet given up."""
-        lost = [life for life in self.targets if is_lost(life) and self.hangs_on(life)]
+        lost = [life for life in self.targets if life.phase in LOST and self.hangs_on(life)]
         # A skipped one is a consequence; the one that failed is the cause.
         return next((life for life in lost if life.phase is Phase.FAILED), lost[0] if lost else None)
 
@@ -145,13 +150,22 @@ class StartUp:
     def look(self, now: float) -> Outcome | None:
         if self.outcome is not None:
             return self.outcome if not any(life.is_alive and not life.wanted for life in self._begun) else None
-        if any(life.phase is Phase.STOPPED for life in self.targets):
-            stopped = [life.label for life in self.targets if life.phase is Phase.STOPPED]
+        stopped = [life.label for life in self.targets if life.phase is Phase.STOPPED]
+        if stopped:
             error = CommandRefused(f"{', '.join(stopped)} was stopped while starting", remedy="Start it again.")
             return Outcome(ok=False, status=1, lines=_tell_all(self.targets), error=error)
-        if all(is_up(life, now) or (is_lost(life) and not life.service.required) for life in self.targets):
-            return Outcome(ok=True, lines=(*self.answers, *_tell_all(self.targets)))
-        return None
+        if self._misses(self._missing, now) or any(self._misses(index, now) for index in range(len(self.targets))):
+            return None
+        return Outcome(ok=True, lines=(*self.answers, *_tell_all(self.targets)))
+
+    def _misses(self, index: int, now: float) -> bool:
+        if index >= len(self.targets):
+            return False
+        life = self.targets[index]
+        if is_up(life, now) or (life.phase in LOST and not life.service.required):
+            return False
+        self._missing = index
+        return True
 
     def ended(self) -> Outcome:
         if self.outcome is not None:

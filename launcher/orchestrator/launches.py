@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from posixpath import join
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from launcher.host import SERVE
-from launcher.orchestrator.protocols import HeldSocket, Launch, World
+from launcher.orchestrator.orders import HeldSocket, Launch
 from launcher.plan.model import Instance, Plan
 from launcher.plan.resolve import addresses, look_up
 from launcher.profile.interpolate import expand
 from launcher.profile.model import Health, Service
 from launcher.profile.secrets import is_credential, is_secret, secret_values, userinfo_in
+
+if TYPE_CHECKING:
+    from launcher.orchestrator.protocols import World
 
 #: Where sockets are held and services are looked for.
 HOST = "127.0.0.1"

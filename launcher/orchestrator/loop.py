@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -35,12 +36,14 @@ from launcher.orchestrator.events import (
 )
 from launcher.orchestrator.life import Life
 from launcher.orchestrator.lifecycle import Phase
-from launcher.orchestrator.protocols import Clock, Engine, Observer, Prober, Redaction, Sink, Store, World
 from launcher.orchestrator.snapshot import Snapshot
 from launcher.orchestrator.stage import Stage
 from launcher.orchestrator.steps import Steps
 from launcher.plan.model import Plan
 from launcher.profile.model import EngineName, OnExit
+
+if TYPE_CHECKING:
+    from launcher.orchestrator.protocols import Clock, Engine, Observer, Prober, Redaction, Sink, Store, World
 
 SIGINT = 2
 SIGNAL_NAMES = {SIGINT: "SIGINT", 15: "SIGTERM", 1: "SIGHUP"}

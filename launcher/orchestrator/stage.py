@@ -10,6 +10,7 @@ It knows engines, probers and clocks as protocols, and nothing of what happened 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -22,24 +23,16 @@ from launcher.orchestrator.events import Post, SpawnRefused, TimerKind
 from launcher.orchestrator.launches import Prepared, build_launch, health_of, secrets_of, user_of
 from launcher.orchestrator.life import Life, Wish
 from launcher.orchestrator.lifecycle import RUNS, TIMERS, Phase, Trigger, move
-from launcher.orchestrator.protocols import (
-    Clock,
-    Engine,
-    Observer,
-    Prober,
-    Redaction,
-    Run,
-    Stop,
-    StopLevel,
-    Watch,
-    World,
-)
+from launcher.orchestrator.orders import Run, Stop, StopLevel, Watch
 from launcher.orchestrator.rollback import Step, StepKind
 from launcher.orchestrator.snapshot import Changed, Noted, Reason
 from launcher.orchestrator.timers import Timers
 from launcher.plan.model import Plan
 from launcher.plan.resolve import addresses, resolve
 from launcher.profile.model import EngineName, OnExit, OnLoss
+
+if TYPE_CHECKING:
+    from launcher.orchestrator.protocols import Clock, Engine, Observer, Prober, Redaction, World
 
 NO_TIMERS: frozenset[TimerKind] = frozenset()
 

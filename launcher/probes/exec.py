@@ -6,10 +6,14 @@ The command is a child like any other, run and killed at its time-out by the eng
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from launcher.orchestrator.protocols import Children, Watch
+from launcher.orchestrator.orders import Watch
 from launcher.probes.base import Done, Finding, no_answer_within, with_text
 from launcher.probes.reactor import Reactor
+
+if TYPE_CHECKING:
+    from launcher.orchestrator.protocols import Children
 
 _NOT_EXECUTABLE = 126
 _NOT_FOUND = 127

@@ -6,9 +6,13 @@ Knows that there will be a prober, not what one does.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
-from launcher.orchestrator.protocols import Prober, Run, Watch
+from launcher.orchestrator.orders import Run, Watch
 from launcher.profile.model import Health
+
+if TYPE_CHECKING:
+    from launcher.orchestrator.protocols import Prober
 
 
 class LazyProber:

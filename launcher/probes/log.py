@@ -5,9 +5,14 @@ Knows no thread of its own: the reader's finds the line, and no polling happens.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from launcher.orchestrator.events import Post, Probed, Verdict
-from launcher.orchestrator.protocols import Run, Taps
+from launcher.orchestrator.orders import Run
 from launcher.probes.base import ANSWER_LIMIT
+
+if TYPE_CHECKING:
+    from launcher.orchestrator.protocols import Taps
 
 
 class LogProbes:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from launcher.errors import NotifySocketUnavailable
 from launcher.orchestrator.events import Imported, Post, Probed, Verdict
-from launcher.orchestrator.protocols import Run
+from launcher.orchestrator.orders import Run
 from launcher.probes.base import printable
 from launcher.probes.reactor import READ, Reactor
 

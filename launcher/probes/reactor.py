@@ -15,8 +15,11 @@ from heapq import heappop, heappush
 from itertools import count
 from queue import SimpleQueue
 from socket import socket
+from typing import TYPE_CHECKING
 
-from launcher.orchestrator.protocols import Clock
+if TYPE_CHECKING:
+    from launcher.orchestrator.protocols import Clock
+
 
 READ = selectors.EVENT_READ
 WRITE = selectors.EVENT_WRITE

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from launcher.orchestrator.events import Checked, Post, Probed, Verdict
-from launcher.orchestrator.protocols import Watch
+from launcher.orchestrator.orders import Watch
 from launcher.probes.base import Check, Finding, Probe
 from launcher.probes.pace import SHORTEST, is_news, next_delay
 from launcher.probes.reactor import Reactor, Timer

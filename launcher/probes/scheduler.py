@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from launcher.orchestrator.events import Post, Probed, Verdict
-from launcher.orchestrator.protocols import Children, Clock, Run, Taps, Watch
+from launcher.orchestrator.orders import Run, Watch
 from launcher.probes.base import CannotCheck, Probe
 from launcher.probes.exec import ExecProbe
 from launcher.probes.http import HttpProbe, accepted, build_request, parse_target
@@ -26,6 +26,7 @@ from launcher.probes.tcp import TcpProbe
 from launcher.profile.model import Health
 
 if TYPE_CHECKING:
+    from launcher.orchestrator.protocols import Children, Clock, Taps
     from launcher.probes.https import Https
 
 

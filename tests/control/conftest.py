@@ -28,7 +28,7 @@ from launcher.observe.counters import Counters
 from launcher.observe.journal import Journal
 from launcher.observe.timeline import Timeline
 from launcher.orchestrator.events import Outcome, SnapshotAsked
-from launcher.orchestrator.protocols import Run
+from launcher.orchestrator.orders import Run
 from launcher.orchestrator.snapshot import Changed, InstanceView, Noted, Reason, Snapshot, State
 from tests.plan.plans import plan_of
 

@@ -12,7 +12,8 @@ import pytest
 
 from launcher.errors import CommandNotFound
 from launcher.orchestrator.events import Exited, Opened, Spawned, SpawnRefused
-from launcher.orchestrator.protocols import Can, Engine, HeldSocket, Run, Stop, StopLevel
+from launcher.orchestrator.orders import Can, HeldSocket, Run, Stop, StopLevel
+from launcher.orchestrator.protocols import Engine
 from tests.engines.world import Events, Memory, alive, launch, plan_of, python
 
 WAIT = "import sys; print('up', flush=True); sys.stdin.read(); import signal; signal.pause()"

@@ -14,7 +14,7 @@ from launcher.engines.exits import SignalledExits
 from launcher.engines.local import LocalEngine
 from launcher.engines.reader import Reader
 from launcher.orchestrator.events import Exited, Lingered, Opened, Spawned
-from launcher.orchestrator.protocols import Run, Stop, StopLevel
+from launcher.orchestrator.orders import Run, Stop, StopLevel
 from tests.engines.world import Events, Memory, alive, launch, plan_of, python, wait_gone
 
 WEB, API = Run("web.1", 1), Run("api.1", 1)

@@ -31,7 +31,7 @@ guard = fork_guard()
 guard.__class__ = Telling
 from launcher.engines.local import LocalEngine
 from launcher.engines.reader import Reader
-from launcher.orchestrator.protocols import Run
+from launcher.orchestrator.orders import Run
 from tests.engines import test_faults
 from tests.engines.world import PATIENCE, Events, Memory, launch, plan_of, python
 

@@ -12,7 +12,7 @@ import pytest
 from launcher.engines.local import LocalEngine
 from launcher.errors import EngineCannot, SocketUnavailable
 from launcher.orchestrator.events import Exited, Spawned, SpawnRefused
-from launcher.orchestrator.protocols import HeldSocket, Run, Stop, StopLevel
+from launcher.orchestrator.orders import HeldSocket, Run, Stop, StopLevel
 from launcher.profile.model import Limits
 from tests.engines.world import Events, Memory, launch, python
 

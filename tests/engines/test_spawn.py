@@ -13,7 +13,7 @@ import pytest
 from launcher.engines.local import LocalEngine
 from launcher.errors import CommandNotFound, FolderMissing, LauncherError, NotExecutable, SpawnFailed
 from launcher.orchestrator.events import Exited, Spawned, SpawnRefused
-from launcher.orchestrator.protocols import Run
+from launcher.orchestrator.orders import Run
 from launcher.profile.model import Limits
 from tests.engines.world import Events, Memory, launch, python
 

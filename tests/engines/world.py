@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from launcher.orchestrator.events import Event, Exited, Spawned
-from launcher.orchestrator.protocols import Launch, Run
+from launcher.orchestrator.orders import Launch, Run
 from launcher.plan.model import Instance, Plan
 from launcher.profile.model import EngineName, OnExit, Service, Stop
 

@@ -12,7 +12,7 @@ from honcho.printer import Message, Printer
 from launcher.observe.console import Console, wants_colour
 from launcher.observe.hub import Batch
 from launcher.observe.styles import Text
-from launcher.orchestrator.protocols import Run
+from launcher.orchestrator.orders import Run
 from launcher.orchestrator.snapshot import Changed, Noted, Reason, State
 
 AT = datetime(2026, 11, 24, 4, 5, 6).timestamp()  # noqa: DTZ001  (honcho prints local time)

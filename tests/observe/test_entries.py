@@ -15,7 +15,7 @@ from launcher.observe.ownlog import OwnLog
 from launcher.observe.redact import Redactor
 from launcher.observe.styles import Json
 from launcher.orchestrator.events import Probed, RestartAsked, SnapshotAsked, Verdict, WaitAsked
-from launcher.orchestrator.protocols import Run
+from launcher.orchestrator.orders import Run
 from launcher.orchestrator.snapshot import Changed, Noted, Reason, State
 from launcher.profile.model import Level, Levels, Log
 

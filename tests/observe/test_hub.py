@@ -4,7 +4,7 @@ import pytest
 
 from launcher.observe.hub import Batch, Hub
 from launcher.observe.redact import Redactor
-from launcher.orchestrator.protocols import Run
+from launcher.orchestrator.orders import Run
 
 API = Run("api.1", 1)
 

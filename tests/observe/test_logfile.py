@@ -12,7 +12,7 @@ import pytest
 from launcher.observe.hub import Batch
 from launcher.observe.logfile import LogFiles, log_path
 from launcher.observe.logread import Line, chosen_lines, last_lines, merge, parse_line
-from launcher.orchestrator.protocols import Run
+from launcher.orchestrator.orders import Run
 
 AT = datetime(2026, 11, 24, 4, 5, 6, 123000, UTC).timestamp()
 

@@ -19,7 +19,7 @@ from launcher.observe.metrics import METRICS, render
 from launcher.observe.metrics_page import metrics_markdown
 from launcher.observe.trees import Usage, proportional_of, usage_of
 from launcher.orchestrator.events import Verdict
-from launcher.orchestrator.protocols import Run
+from launcher.orchestrator.orders import Run
 from launcher.testing import Rehearsal
 
 ROOT = Path(__file__).resolve().parents[2]

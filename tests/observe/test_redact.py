@@ -13,7 +13,7 @@ from launcher.observe import lines
 from launcher.observe.hub import Hub
 from launcher.observe.lines import Joiner
 from launcher.observe.redact import Redactor
-from launcher.orchestrator.protocols import Run
+from launcher.orchestrator.orders import Run
 
 API = Run("api.1", 1)
 

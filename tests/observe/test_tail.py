@@ -2,7 +2,7 @@
 
 from launcher.observe.hub import Batch
 from launcher.observe.tail import Tail
-from launcher.orchestrator.protocols import Run
+from launcher.orchestrator.orders import Run
 
 API = Run("api.1", 1)
 

@@ -21,6 +21,7 @@ class File:
 
     block = 256 * 1024
     sip = 0
+    watched = False
 
     def __init__(self, descriptor):
         self.descriptor = descriptor

@@ -11,7 +11,7 @@ import pytest
 
 from launcher.errors import EnvFileMissing, VariableUnset
 from launcher.orchestrator.launches import SERVE, Prepared, build_launch, health_of
-from launcher.orchestrator.protocols import HeldSocket
+from launcher.orchestrator.orders import HeldSocket
 from launcher.profile.model import Health, Service
 from tests.plan.plans import plan_of
 

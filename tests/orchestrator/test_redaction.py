@@ -8,7 +8,7 @@ import pytest
 from launcher.errors import SpawnFailed
 from launcher.orchestrator.events import RestartAsked, StopAsked, Verdict
 from launcher.orchestrator.launches import Prepared, secrets_of
-from launcher.orchestrator.protocols import Launch
+from launcher.orchestrator.orders import Launch
 from launcher.orchestrator.snapshot import State
 from launcher.profile.model import Health
 from launcher.testing import Rehearsal

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from launcher.orchestrator.events import Event, Probed, Verdict
-from launcher.orchestrator.protocols import Run, Watch
+from launcher.orchestrator.orders import Run, Watch
 from launcher.probes.scheduler import Scheduler
 from launcher.profile.model import Health
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from launcher.orchestrator.protocols import Run
+from launcher.orchestrator.orders import Run
 from launcher.probes.base import ANSWER_LIMIT, CannotCheck
 from launcher.probes.http import build_request, judge, parse_target
 from launcher.probes.names import known_addresses

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher.orchestrator.protocols import Run
+from launcher.orchestrator.orders import Run
 from launcher.profile.model import Health
 
 pytestmark = [

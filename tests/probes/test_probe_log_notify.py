@@ -14,7 +14,7 @@ import pytest
 
 from launcher.errors import NotifySocketUnavailable
 from launcher.orchestrator.events import Imported, Probed, Verdict
-from launcher.orchestrator.protocols import Run
+from launcher.orchestrator.orders import Run
 from launcher.probes.notify import imported_of, parse_datagram
 from launcher.profile.model import Health
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from launcher.orchestrator.events import Checked
-from launcher.orchestrator.protocols import Run, Watch
+from launcher.orchestrator.orders import Run, Watch
 from launcher.probes.base import Finding
 from launcher.probes.reactor import Timer
 from launcher.probes.rounds import Rounds

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from binascii import crc32
 from collections.abc import Callable, Iterable
-from hashlib import sha1
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from launcher.observe.history.record import Store
-from launcher.orchestrator.protocols import World
 from launcher.profile.interpolate import expand
 from launcher.profile.model import History
+
+if TYPE_CHECKING:
+    from launcher.orchestrator.protocols import World
 
 FILE = "history.db"
 
@@ -35,8 +38,8 @@ def store_of(
 
 def prefix_of(root: str, profile: str) -> str:
     """What the keys in Redis begin with. Projects of one name in several folders do not share a history."""
-    mark = sha1(root.encode(), usedforsecurity=False).hexdigest()[:6]
-    return f"launcher:{Path(root).name}-{mark}:{profile}:"
+    mark = crc32(root.encode())  # of hashlib, libcrypto would be 3.5 MB
+    return f"launcher:{Path(root).name}-{mark:08x}:{profile}:"
 
 
 def resolver(world: World, env_files: Iterable[str]) -> Callable[[str], str]:
