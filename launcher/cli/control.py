@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from launcher.cli.lean import import_lean
 from launcher.cli.source import named_profile, project_of
 from launcher.cli.terminal import columns
 from launcher.control import wire
@@ -159,9 +158,7 @@ def folder_of(args: Namespace, *, running: bool = True) -> Path:
 
 def client_of(args: Namespace) -> Client:
     """The launcher meant: a remote one where a host is named."""
-    if not args.host:
-        import_lean("http.client", without="ssl")
-    from launcher.control.client import Client  # noqa: PLC0415  (after that)
+    from launcher.control.client import Client  # noqa: PLC0415
 
     if args.host:
         return Client(host=args.host, token=args.token or os.environ.get("LAUNCHER_TOKEN", ""))

@@ -41,6 +41,9 @@ from launcher.profile.secrets import mask_urls
 #: As who commands are carried out, in the reasons that people read.
 BY = "by the API"
 
+#: Where the ASGI scope has the connection, if its answer's parts may be written to it directly (a `broadcast.Part`).
+PART = "launcher.part"
+
 _UP = frozenset({State.READY, State.COMPLETED})
 
 
@@ -145,7 +148,8 @@ class Api:
     async def events(self, request: Request, query: Query) -> Response:
         services = query.texts("service")
         await self._known(services)
-        return _stream(streams.events(self._bridge, services, request.headers.get("last-event-id", "")))
+        seen, part = request.headers.get("last-event-id", ""), request.scope["extensions"].get(PART)
+        return _stream(streams.events(self._bridge, services, seen, part))
 
     async def logs(self, _: Request, query: Query) -> Response:
         services = query.texts("service")

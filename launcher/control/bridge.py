@@ -17,6 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from launcher.control import wire
+from launcher.control.broadcast import Broadcast
 from launcher.errors import LauncherGone
 from launcher.observe.counters import Counters
 from launcher.observe.hub import Batch
@@ -53,10 +54,11 @@ class Sources(Struct, frozen=True, kw_only=True):
 
 
 class Bell:
-    """Wakes whoever waits in the asyncio loop; rung from any thread, at most once until it is heard."""
+    """Wakes whoever waits in the asyncio loop, and calls `heard` there; rung from any thread, once until then."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, heard: Callable[[], None] | None = None) -> None:
         self._loop = loop
+        self._told = heard
         self._rung = False
         self._heard = asyncio.Event()
 
@@ -71,6 +73,8 @@ class Bell:
         self._rung = False
         self._heard.set()
         self._heard = asyncio.Event()
+        if self._told is not None:
+            self._told()
 
     @property
     def next_ring(self) -> asyncio.Event:
@@ -87,8 +91,12 @@ class Bridge:
         self._loop = loop
         self._asked: set[asyncio.Future[Any]] = set()
         self._seen: tuple[Snapshot, int] | None = None
+        #: Who is told of news without being woken for it.
+        self.listeners = Broadcast()
         #: Rung after every entry of the journal, and when the launcher ends.
-        self.news = Bell(loop)
+        self.news = Bell(loop, self.listeners.spread)
+        #: Events as they were sent, by their number.
+        self.encoded: dict[str, bytes] = {}
         self._leave = sources.journal.follow(self.news.ring)
 
     def begin(self, command: Callable[[Reply], Event]) -> asyncio.Future[Outcome]:
@@ -127,6 +135,7 @@ class Bridge:
         """The launcher ends: streams are to say so and end, and what is still asked is never answered."""
         self._leave()
         self.closing = True
+        self.listeners.dismiss()
         for future in list(self._asked):
             self._give_up(future)
         self.news.ring()

@@ -12,14 +12,13 @@ import socket
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 from urllib.parse import quote, urlencode
 
 from msgspec import DecodeError, json
 
-from launcher.control import wire
+from launcher.control import http1, wire
 from launcher.control.address import reachable
 from launcher.errors import BadRequest, LauncherError, LauncherGone, NothingRunning
 from launcher.observe.timeline import Timeline
@@ -105,8 +104,6 @@ class Client:
 
     def _get(self, path: str, kind: type[T]) -> T:
         data = self.get(path)
-        if not data:  # http.client takes an end amid the head for the head's
-            raise LauncherGone("the launcher ended before it had answered")
         try:
             return json.decode(data, type=kind)
         except (DecodeError, UnicodeDecodeError) as problem:
@@ -128,7 +125,7 @@ class Client:
                     yield sent
                     if isinstance(sent, wire.Ended):
                         return
-        if not isinstance(sent, wire.Done):  # http.client takes a stream that is cut for one that ends
+        if not isinstance(sent, wire.Done):
             raise LauncherGone("the launcher ended without a word")
 
 
@@ -150,27 +147,6 @@ class Channel(Protocol):
         ...
 
 
-class _UnixConnection(HTTPConnection):
-    """HTTP over the control socket of a run folder."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__("launcher", timeout=PATIENCE)
-        self._folder = folder
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        # Not settimeout yet: a socket that does not block is refused at once where many others wait to be taken.
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(PATIENCE))
-        try:
-            with reachable(self._folder) as address:
-                self.sock.connect(address)
-            self.sock.settimeout(PATIENCE)
-        except BlockingIOError as problem:
-            raise LauncherGone(f"the launcher in {self._folder} takes no connection") from problem
-        except OSError as problem:
-            raise NothingRunning(f"no launcher listens in {self._folder} ({problem.strerror})") from problem
-
-
 class Local:
     """The launcher of one run folder.
 
@@ -185,12 +161,13 @@ class Local:
     def ask(
         self, method: str, target: str, *, headers: dict[str, str] | None = None, patient: bool = False
     ) -> Iterator[Answer]:
-        connection = _UnixConnection(self._folder)
+        sock = self._connect()
+        answer: http1.Answer | None = None
         try:
-            connection.request(method, target, headers=headers or {})
+            http1.send(sock, method, target, headers or {})
             if patient:
-                connection.sock.settimeout(None)
-            answer: HTTPResponse = connection.getresponse()
+                sock.settimeout(None)
+            answer = http1.Answer(sock)
             if answer.status != _OK:
                 raise wire.read_problem(answer.read())
             yield answer
@@ -199,10 +176,28 @@ class Local:
                 f"the launcher in {self._folder} has not answered for {PATIENCE:g} s",
                 remedy="It may be stopped (SIGSTOP) or hang; see what its process does.",
             ) from problem
-        except (OSError, HTTPException) as problem:
+        except (OSError, http1.NotHttp) as problem:
             raise LauncherGone(f"the launcher in {self._folder} ended before it had answered") from problem
         finally:
-            connection.close()
+            if answer is not None:
+                answer.close()
+            sock.close()
+
+    def _connect(self) -> socket.socket:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        # Not settimeout yet: a socket that does not block is refused at once where many others wait to be taken.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(PATIENCE))
+        try:
+            with reachable(self._folder) as address:
+                sock.connect(address)
+        except BlockingIOError as problem:
+            sock.close()
+            raise LauncherGone(f"the launcher in {self._folder} takes no connection") from problem
+        except OSError as problem:
+            sock.close()
+            raise NothingRunning(f"no launcher listens in {self._folder} ({problem.strerror})") from problem
+        sock.settimeout(PATIENCE)
+        return sock
 
 
 class Remote:

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import cast
+from typing import Any, cast
 
 import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from launcher.control.admission import Admission, Rules
-from launcher.control.api import application
+from launcher.control.api import PART, application
 from launcher.control.bridge import Bridge, Sources
 from launcher.control.listening import hide
 
@@ -30,6 +32,9 @@ UNREAD = 10.0
 SWEEP = 2.0
 #: How long the end may take, in seconds.
 PATIENCE = 1.0
+#: How long a thread may keep the interpreter from another that wants it, in seconds; Python's 0.005 would add up to
+#: tens of milliseconds in a step of the launcher's loop while hundreds of clients are sent an event.
+TURN = 0.0005
 FLUSH = 0.005
 
 
@@ -40,6 +45,27 @@ class Protocol(H11Protocol):
     idle_since = 0.0
     #: Since when the client has taken nothing of what fills its buffer; None: it keeps up.
     unread_since: float | None = None
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.app = self._offering(self.app)
+
+    def _offering(self, app: ASGIApp) -> ASGIApp:
+        async def offer(scope: Scope, receive: Receive, send: Send) -> None:
+            # An answer of HTTP/1.0 has no parts.
+            part = {PART: self} if scope["http_version"] == "1.1" else {}
+            await app({**scope, "extensions": part}, receive, send)
+
+        return offer
+
+    @property
+    def takes_more(self) -> bool:
+        """Whether the client is there and keeps up."""
+        return self.unread_since is None and not self.transport.is_closing()
+
+    def write_part(self, data: bytes) -> None:
+        """Send a part of the answer, of unknown length, that is under way (RFC 9112, 7.1)."""
+        self.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         if len(self.connections) >= MOST_CONNECTIONS:
@@ -120,6 +146,7 @@ class Server:
 
     def serve(self) -> None:
         """Serve in the calling thread."""
+        sys.setswitchinterval(TURN)
         try:
             asyncio.run(self._serve())
         finally:

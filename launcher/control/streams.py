@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from functools import lru_cache
 
 from launcher.control import wire
 from launcher.control.bridge import Bridge, Output
+from launcher.control.broadcast import Part
 from launcher.errors import LauncherGone
 from launcher.observe.journal import Entry
 from launcher.orchestrator.events import Outcome
@@ -20,6 +20,8 @@ from launcher.plan.names import service_of
 
 #: A comment is sent after so many quiet seconds, so that a client that is gone is noticed.
 PULSE = 15.0
+#: So many events are kept as they were sent.
+ENCODED = 512
 _PULSE = b": still here\n\n"
 
 
@@ -30,10 +32,14 @@ def event(sent: wire.Sent, number: str = "") -> bytes:
     return f"{head}event: {name}\ndata: ".encode() + wire.encode(sent) + b"\n\n"
 
 
-@lru_cache(maxsize=512)
-def _event_of(entry: Entry, number: str) -> bytes:
-    # Kept, because two hundred clients are sent the same.
-    return event(wire.sent_of(entry.news), number)
+def _event_of(bridge: Bridge, entry: Entry, number: str) -> bytes:
+    # Kept, because two hundred clients are sent the same; by its number, since to hash news takes as long.
+    data = bridge.encoded.get(number)
+    if data is None:
+        if len(bridge.encoded) >= ENCODED:
+            bridge.encoded.clear()
+        data = bridge.encoded[number] = event(wire.sent_of(entry.news), number)
+    return data
 
 
 class Cursor:
@@ -47,6 +53,13 @@ class Cursor:
     @property
     def number(self) -> str:
         return f"{self._bridge.sources.epoch}-{self._at}"
+
+    @property
+    def mark(self) -> tuple[int, frozenset[str]]:
+        return self._at, self._services
+
+    def move(self, number: int) -> None:
+        self._at = number
 
     def resume(self, number: str) -> bool:
         """Go on behind an event that was seen before; False: that is no longer possible."""
@@ -67,7 +80,7 @@ class Cursor:
         for entry in entries:
             self._at = entry.number
             if self._is_meant(entry):
-                found.append(_event_of(entry, self.number))
+                found.append(_event_of(self._bridge, entry, self.number))
         return found
 
     def take_or_skip(self) -> list[bytes]:
@@ -88,17 +101,22 @@ class Cursor:
         return not self._services or not self._services.isdisjoint((*names, service_of(news.instance)))
 
 
-async def events(bridge: Bridge, services: tuple[str, ...], seen: str) -> AsyncIterator[bytes]:
-    """A snapshot first, then changes; or, behind the event that was `seen`, changes alone."""
+async def events(
+    bridge: Bridge, services: tuple[str, ...], seen: str, part: Part | None = None
+) -> AsyncIterator[bytes]:
+    """A snapshot first, then changes; or, behind the event that was `seen`, changes alone.
+
+    `part`: the connection, where it can be written to directly; what is sent so is not yielded.
+    """
     try:
-        async for part in _events(bridge, services, seen):
-            yield part
+        async for sent in _events(bridge, services, seen, part):
+            yield sent
     except LauncherGone:  # while a snapshot was asked for
         pass
     yield event(wire.Ended())
 
 
-async def _events(bridge: Bridge, services: tuple[str, ...], seen: str) -> AsyncIterator[bytes]:
+async def _events(bridge: Bridge, services: tuple[str, ...], seen: str, part: Part | None) -> AsyncIterator[bytes]:
     cursor = Cursor(bridge, services)
     if not seen or not cursor.resume(seen):
         yield await cursor.everything()
@@ -112,6 +130,9 @@ async def _events(bridge: Bridge, services: tuple[str, ...], seen: str) -> Async
             yield b"".join(news)
         elif bridge.closing:
             return
+        elif part is not None and part.takes_more:
+            if not await bridge.listeners.attend(cursor, part, patience=PULSE):
+                yield _PULSE
         elif not await _rung(bell):
             yield _PULSE
 
@@ -180,7 +201,8 @@ async def _rung(*bells: asyncio.Event, deadline: float | None = None) -> bool:
         patience = min(patience, max(0.0, deadline - asyncio.get_running_loop().time()))
     if len(bells) == 1:
         try:
-            await asyncio.wait_for(bells[0].wait(), patience)
+            async with asyncio.timeout(patience):  # wait_for would make a task each time
+                await bells[0].wait()
         except TimeoutError:
             return False
         return True
