@@ -77,6 +77,13 @@ def test_nothing_is_there_yet(open_store, path):
     assert not path.exists()
 
 
+def test_it_has_only_just_been_made(open_store, path):
+    """Between a file's making and its tables there is nothing to tell, and nothing wrong."""
+    path.touch()
+    store = open_store()
+    assert (store.sessions(), list(store.records([]))) == ([], [])
+
+
 def test_a_session_is_renewed(open_store):
     """It is one, however often it is written."""
     store = open_store()

@@ -156,7 +156,7 @@ class SqliteStore:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[sqlite3.Connection | None]:
-    """The file, opened to be read by any process; None: there is none."""
+    """The file, opened to be read by any process; None: there is none, or its writer has only just made it."""
     if not path.exists():
         yield None
         return
@@ -168,7 +168,8 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection | None]:
             except sqlite3.OperationalError:  # a folder that we may not write to, where SQLite wants its -shm
                 base.close()
                 base = sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)
-            yield base
+            is_empty = not base.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+            yield None if is_empty else base
         finally:
             base.close()
     except sqlite3.Error as error:
