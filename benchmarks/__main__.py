@@ -24,6 +24,7 @@ BENCHMARKS = {
     "cli": ("cli",),
     "procfile": ("procfile",),
     "api": ("api",),
+    "supervisord": ("supervisord",),
 }
 
 
@@ -41,7 +42,7 @@ def main() -> int:
     asked = parser.parse_args()
     if not asked.names:
         for name in BENCHMARKS:
-            print(f"{name:8}  {summary(name)}")
+            print(f"{name:11}  {summary(name)}")
         return 0
     if sys.platform != "linux":
         print("the benchmarks read /proc: they run on Linux", file=sys.stderr)

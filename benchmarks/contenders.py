@@ -9,6 +9,7 @@ import json
 import os
 import shlex
 import shutil
+import subprocess
 import sys
 import uuid
 from collections.abc import Sequence
@@ -95,6 +96,18 @@ class Supervisord:
             ]
         (folder / "supervisord.conf").write_text("\n".join(lines), encoding="utf-8")
         return [beside_python("supervisord"), "-c", "supervisord.conf"]
+
+
+class Exported(Launcher):
+    """supervisord with what the launcher exports, agent and all."""
+
+    name = "exported"
+
+    def prepare(self, folder: Path, services: Sequence[Service], command: Sequence[str]) -> list[str]:
+        super().prepare(folder, services, command)
+        words = ["export", "supervisord", "deploy", "--profile", "bench", "--run-dir", f"{folder}/run"]
+        subprocess.run([*launcher_command(), *words], cwd=folder, check=True, capture_output=True, timeout=60)
+        return [beside_python("supervisord"), "-n", "-c", "deploy/supervisord.conf"]
 
 
 class Reference:

@@ -17,7 +17,7 @@ PATIENCE = 20.0
 SETTLE = 0.5
 
 
-def stop(contender: Contender) -> tuple[float, float]:
+def stop(contender: Contender, *, patience: float = PATIENCE) -> tuple[float, float]:
     """Seconds until all services are gone, and until the manager is."""
     with running(contender, idle(COUNT)) as run:
         run.wait("start", COUNT)
@@ -26,10 +26,10 @@ def stop(contender: Contender) -> tuple[float, float]:
         watched = Watched({*services, manager})
         since = time.monotonic_ns()
         run.process.terminate()
-        gone = watched.wait(PATIENCE)
+        gone = watched.wait(patience)
         watched.close()
         if left := ({*services, manager} - gone.keys()):
-            raise CannotMeasure(f"{run.name}: {len(left)} processes left after {PATIENCE} s:\n{run.tail()}")
+            raise CannotMeasure(f"{run.name}: {len(left)} processes left after {patience} s:\n{run.tail()}")
         return (max(gone[pid] for pid in services) - since) / NS, (gone[manager] - since) / NS
 
 

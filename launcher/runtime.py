@@ -16,6 +16,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from launcher.control.standby import Standby
+from launcher.engines.children import LocalChildren
 from launcher.engines.guard import Guard
 from launcher.engines.local import LocalEngine
 from launcher.engines.reader import Reader
@@ -32,7 +33,7 @@ from launcher.observe.redact import Redactor
 from launcher.observe.styles import Show, style_of
 from launcher.observe.tail import Tail
 from launcher.observe.writer import Writer
-from launcher.orchestrator.events import Event, Outcome, StartAsked
+from launcher.orchestrator.events import Event, LeaveAsked, Outcome, StartAsked
 from launcher.orchestrator.loop import Loop
 from launcher.orchestrator.snapshot import Changed, Noted
 from launcher.orchestrator.state import Memory
@@ -45,7 +46,7 @@ from launcher.world import SystemClock, SystemWorld, chance
 
 if TYPE_CHECKING:
     from launcher.control.bridge import Sources
-    from launcher.orchestrator.protocols import Prober
+    from launcher.orchestrator.protocols import Engine, Prober
 
 #: How long the log files may take to swallow what is left at the end, in seconds.
 LAST_FLUSH = 2.0
@@ -60,11 +61,12 @@ class Runtime:
         *,
         settings: Settings,
         folder: Path,
-        guard: Guard,
+        guard: Guard | None,
         environ: Mapping[str, str],
         store: FileStore,
         memory: Memory | None,
         show: Show,
+        supervised: Engine | None = None,
     ) -> None:
         clock = SystemClock()
         inbox: SimpleQueue[Event] = SimpleQueue()
@@ -90,7 +92,7 @@ class Runtime:
         self.counters = Counters()
         hub.follow(self.counters.printed)
         self.timeline = Recorder(plan, now=clock.now)
-        engine = LocalEngine(reader=self._reader, guard=guard)
+        engine, children = self._engine_of(guard, supervised)
 
         def make_scheduler() -> Prober:
             from launcher.probes.scheduler import Scheduler  # noqa: PLC0415  (4 ms, where something is checked)
@@ -98,7 +100,7 @@ class Runtime:
             return Scheduler(
                 post=self._own.hearing_checks(inbox.put),
                 clock=clock,
-                children=engine.children,
+                children=children,
                 taps=hub,
                 folder=folder,
                 timed=self.counters.checked,
@@ -109,7 +111,7 @@ class Runtime:
         self.loop = Loop(
             plan,
             inbox=inbox,
-            engines={EngineName.LOCAL: engine},
+            engines={EngineName.LOCAL if supervised is None else EngineName.SUPERVISORD: engine},
             prober=self._prober,
             clock=clock,
             world=world,
@@ -118,9 +120,11 @@ class Runtime:
             redaction=redactor,
             pid=os.getpid(),
             memory=memory,
+            stays=supervised is not None,
         )
         self._engine = engine
         self._guard = guard
+        self._is_agent = supervised is not None
         self.journal = Journal(wall=clock.wall)
 
         def resolve(text: str) -> str:
@@ -158,7 +162,7 @@ class Runtime:
             plan=plan,
             folder=folder,
             world=world,
-            children=lambda: engine.children,
+            children=lambda: children,
             note=self.say,
             redact=redactor.text,
         )
@@ -170,6 +174,12 @@ class Runtime:
         self.loop.subscribe(self.timeline)
         self._hub = hub
         self._hurries = False
+
+    def _engine_of(self, guard: Guard | None, supervised: Engine | None) -> tuple[Engine, LocalChildren]:
+        if supervised is not None:
+            return supervised, LocalChildren(self._reader, identity=f"{os.getpid():x}-agent")
+        local = LocalEngine(reader=self._reader, guard=guard)
+        return local, local.children
 
     def say(self, text: str) -> None:
         """Print words of the launcher's own, and take them down; from any thread."""
@@ -194,7 +204,10 @@ class Runtime:
         `accepted` is called once the launcher can be spoken to; `settled` hears, in the loop's thread, how the start-up
         ended. `named`: the user named these services.
         """
-        restore_signals = self._reader.forward_signals(self.loop.post)
+        # An agent that is told to end leaves what runs to the next one; ending it is supervisord's.
+        restore_signals = self._reader.forward_signals(
+            (lambda _signal: self.loop.post(LeaveAsked())) if self._is_agent else self.loop.post
+        )
         threading.excepthook = self._crashed
         self._control.open()
         self.loop.open(self._hub)
@@ -220,7 +233,8 @@ class Runtime:
             restore_signals()
             threading.excepthook = threading.__excepthook__
         # Not after a failure of our own: what we leave behind then, the guard ends.
-        self._guard.dismiss()
+        if self._guard is not None:
+            self._guard.dismiss()
         return status
 
     def _hurry_at_the_end(self, news: Changed | Noted) -> None:  # noqa: ARG002  (any news will do)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from launcher.cli.target import Target
-    from launcher.exporters.base import File, Options, Rendered
+    from launcher.exporters.base import Agent, File, Options, Rendered
     from launcher.plan.model import Plan
 
 
@@ -40,6 +40,8 @@ def export(args: Namespace) -> int:
     location = Path(args.location)
     if args.check:
         return check(rendered.files, location, command)
+    if options.agent is not None:
+        _make_folders(Path(options.agent.run), options.log)
     return write(rendered.files, location, command, force=args.force)
 
 
@@ -64,10 +66,22 @@ def _options(args: Namespace, target: Target) -> Options:
         pythons={name: world.python_for(name or None) for name in named},
         serve=SERVE,
         with_secrets=args.with_secrets,
-        plain=args.plain,
+        agent=_agent(args, target),
         user=args.user or "",
         log=args.log or "",
         shell=args.shell or "/bin/sh",
+    )
+
+
+def _agent(args: Namespace, target: Target) -> Agent | None:
+    from launcher.exporters.base import Agent  # noqa: PLC0415
+
+    if args.format != "supervisord" or args.plain:
+        return None
+    return Agent(
+        words=(sys.executable, "-m", "launcher.cli.agent"),
+        run=str(target.folder.absolute()),
+        settings=target.loaded.profile.settings,
     )
 
 
@@ -79,8 +93,9 @@ def _command(args: Namespace, target: Target) -> str:
     for flag in ("procfile", "port", "concurrency", "app", "user", "log", "shell"):
         if getattr(args, flag) is not None:
             words += [f"--{flag}", getattr(args, flag)]
-    if args.with_secrets:
-        words.append("--with-secrets")
+    words += [f"--{flag.replace('_', '-')}" for flag in ("with_secrets", "plain") if getattr(args, flag)]
+    if args.run_dir and args.format == "supervisord" and not args.plain:
+        words += ["--run-dir", args.run_dir]
     return shlex.join(words)
 
 
@@ -90,6 +105,18 @@ _FLAGS = {
     "shell": ("runit", "upstart"),
     "template_dir": (),
 }
+
+
+def _make_folders(run: Path, log: str) -> None:
+    """Supervisord makes no folder for its socket or its logs."""
+    from launcher.errors import OutputUnwritable  # noqa: PLC0415
+
+    try:
+        run.mkdir(mode=0o700, parents=True, exist_ok=True)
+        run.chmod(0o700)
+        (Path(log) if log else run / "logs").mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as problem:
+        raise OutputUnwritable(f"cannot make {problem.filename}: {problem.strerror}") from problem
 
 
 def _refuse_flags(args: Namespace) -> None:

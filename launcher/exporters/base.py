@@ -13,6 +13,17 @@ from msgspec import Struct
 
 from launcher.errors import Caution, FeatureLost, LauncherError, NotExportable, ProblemsFound
 from launcher.plan.model import Plan
+from launcher.profile.model import Settings
+
+
+class Agent(Struct, frozen=True, kw_only=True):
+    """The launcher's own part of a target: an agent that starts, watches and restarts what runs there."""
+
+    #: The words that start it, before the file with the plan.
+    words: tuple[str, ...]
+    #: The run folder, absolute: its socket, its state, its logs.
+    run: str
+    settings: Settings
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -28,8 +39,8 @@ class Options(Struct, frozen=True, kw_only=True):
     app_root: str = "/app"
     #: Bake secret values.
     with_secrets: bool = False
-    #: The form that needs nothing of launcher on the target, where there are two.
-    plain: bool = False
+    #: For supervisord: who keeps order and health there; None: nobody, in the form that any supervisord takes.
+    agent: Agent | None = None
     user: str = ""
     log: str = ""
     shell: str = "/bin/sh"

@@ -1,4 +1,8 @@
-"""supervisord's configuration, in the form that any supervisord takes: a `[program:…]` per instance.
+"""supervisord's configuration: a `[program:…]` per instance.
+
+In the plain form, which any supervisord takes, supervisord starts and restarts them. In the full form it does neither,
+and an agent of ours does, an event listener inside supervisord that has order, health and back-off (`engines/
+supervisord`); beside the configuration stands the plan that it runs.
 
 By supervisor 4.3's own source: values are cut at ` ;` and ` #` whatever the quotes, `%` is doubled, `%(here)s` is
 replaced before anything is unquoted, `command` is split as a shell would split it, and `environment` by a lexer that
@@ -12,16 +16,23 @@ import re
 import shlex
 
 from launcher.errors import NotExportable
-from launcher.exporters.base import File, Options, Refusals, Rendered
+from launcher.exporters.base import Agent, File, Options, Refusals, Rendered
+from launcher.exporters.handover import NAME as HANDOVER
+from launcher.exporters.handover import Handover, supervised, write
 from launcher.exporters.losses import Feature, lost
 from launcher.exporters.names import target_names
 from launcher.exporters.programs import Program, here, programs
 from launcher.exporters.shell import line, passes
 from launcher.exporters.variables import Variable, literal
+from launcher.plan.masked import masked
 from launcher.plan.model import Plan
-from launcher.profile.model import Policy
+from launcher.profile.model import Policy, Service
 
 TARGET = "supervisord"
+#: What the agent is called in supervisord.
+AGENT = "launcher"
+#: How much longer than `grace` supervisord waits before it kills: the grace timer is the agent's. In seconds.
+_SPARE = 10
 #: What lies between the priorities of two layers.
 _STEP = 100
 
@@ -37,6 +48,7 @@ _KEPT = frozenset(
         Feature.USER,
     }
 )
+_KEPT_BY_AGENT = frozenset(Feature) - {Feature.LIMITS, Feature.SOCKET, Feature.STOP_COMMAND, Feature.ENV_FILE}
 _RESTARTS = {Policy.NO: "false", None: "false", Policy.ON_FAILURE: "unexpected", Policy.ALWAYS: "true"}
 #: Where a value would be cut, replaced, or not be one line.
 _COMMENT = re.compile(r"(?<=\s)(?=[;#])")
@@ -51,15 +63,32 @@ class Supervisord:
     def render(self, plan: Plan, options: Options) -> Rendered:
         """One file: to be included by a supervisord, or given to one as its whole configuration."""
         found, notes = programs(plan, options, here(plan, options, TARGET, bind=True))
-        names, changed = target_names(plan)
+        names, changed = target_names(plan, taken=() if options.agent is None else (AGENT,))
         # Without this section, supervisord takes no file for its own; without keys in it, it changes nothing.
-        sections = ["[supervisord]\n"]
+        sections = ["[supervisord]\n"] if options.agent is None else _ours(options, options.agent)
+        shown = plan if options.with_secrets else masked(plan)
         refusals = Refusals()
         for program in found:
             with refusals.of(program.instance.service):
+                _refuse_unseen(program, shown, options)
                 sections.append(_section(plan, program, names[program.instance.name], options))
         refusals.tell()
         secret = any(program.environment.holds_secrets for program in found)
+        if options.agent is not None:
+            given = Handover(
+                plan=supervised(shown),
+                settings=options.agent.settings,
+                names=names,
+                run=options.agent.run,
+            )
+            return Rendered(
+                files=(
+                    File(name="supervisord.conf", content="\n".join(sections), private=secret),
+                    File(name=HANDOVER, content=write(given), private=options.with_secrets),
+                ),
+                losses=lost(plan, TARGET, kept=_KEPT_BY_AGENT),
+                notes=(*changed, *notes),
+            )
         return Rendered(
             files=(File(name=f"{options.app}.conf", content="\n".join(sections), private=secret),),
             losses=lost(plan, TARGET, kept=_KEPT),
@@ -81,19 +110,109 @@ def _section(plan: Plan, program: Program, name: str, options: Options) -> str:
         "priority": str(
             _STEP * (1 + next(i for i, layer in enumerate(plan.layers) if program.instance.service in layer))
         ),
+        **_policy(service, options),
+        "exitcodes": ",".join(map(str, service.success_exit_codes)),
+        "stopsignal": service.stop.signal,
+        "stopwaitsecs": str(_grace(service, options)),
+        "stopasgroup": "true",
+        "killasgroup": "true",
+        "redirect_stderr": "true",
+        **_log(plan, service, name, options),
+    }
+    return "".join([f"[program:{name}]\n", *(f"{key}={value}\n" for key, value in keys.items() if value)])
+
+
+def _grace(service: Service, options: Options) -> int:
+    grace = math.ceil(service.stop.grace)
+    return max(1, grace) if options.agent is None else grace + _SPARE
+
+
+def _policy(service: Service, options: Options) -> dict[str, str]:
+    if options.agent is not None:  # one decider
+        return {"autostart": "false", "autorestart": "false", "startsecs": "0", "startretries": "0"}
+    return {
         "autostart": "true",
         "autorestart": _RESTARTS[service.restart.policy],
         "startsecs": "0" if service.is_task else "",
         "startretries": "0" if service.restart.policy in (Policy.NO, None) else str(service.restart.burst),
-        "exitcodes": ",".join(map(str, service.success_exit_codes)),
-        "stopsignal": service.stop.signal,
-        "stopwaitsecs": str(max(1, math.ceil(service.stop.grace))),
-        "stopasgroup": "true",
-        "killasgroup": "true",
-        "redirect_stderr": "true",
-        "stdout_logfile": _doubled(f"{options.log}/{name}.log") if options.log else "",
     }
-    return "".join([f"[program:{name}]\n", *(f"{key}={value}\n" for key, value in keys.items() if value)])
+
+
+def _log(plan: Plan, service: Service, name: str, options: Options) -> dict[str, str]:
+    if options.agent is None:
+        return {"stdout_logfile": _doubled(f"{options.log}/{name}.log")} if options.log else {}
+    return {
+        "stdout_logfile": _path(f"{options.log or f'{options.agent.run}/logs'}/{name}.out"),
+        "stdout_logfile_maxbytes": str(plan.log.size),
+        "stdout_logfile_backups": str(plan.log.keep),
+        # The agent has to see the line that it waits for.
+        "stdout_events_enabled": "true" if service.health is not None and service.health.log else "",
+    }
+
+
+def _refuse_unseen(program: Program, shown: Plan, options: Options) -> None:
+    """What the agent could not do: better said now than found out at the first start."""
+    health = program.service.health
+    if options.agent is None or health is None:
+        return
+    if health.notify:
+        raise NotExportable(
+            "health.notify: the agent inside supervisord has no such check in this version",
+            remedy="Use http, tcp, exec or log, or export with --plain.",
+        )
+    if shown.services[program.instance.service].health != health:
+        raise NotExportable(
+            "health.headers holds a secret, which the agent needs", remedy="Export with --with-secrets."
+        )
+
+
+def _ours(options: Options, agent: Agent) -> list[str]:
+    run = agent.run
+    logs = options.log or f"{run}/logs"
+    sections: dict[str, dict[str, str]] = {
+        "unix_http_server": {"file": _path(f"{run}/supervisor.sock"), "chmod": "0700"},
+        "supervisord": {
+            "logfile": _path(f"{logs}/supervisord.log"),
+            "pidfile": _path(f"{run}/supervisord.pid"),
+            "childlogdir": _path(logs),
+            "identifier": options.app,
+        },
+        "rpcinterface:supervisor": {
+            "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface",
+        },
+        "rpcinterface:launcher": {"supervisor.rpcinterface_factory": "launcher.engines.supervisord.plugin:make"},
+        "supervisorctl": {"serverurl": _path(f"unix://{run}/supervisor.sock")},
+        "ctlplugin:launcher": {
+            "supervisor.ctl_factory": "launcher.control.supervisorctl:make",
+            "run": _path(run),
+        },
+        f"eventlistener:{AGENT}": {
+            "command": " ".join([*map(_word, agent.words), f'"%(here)s/{HANDOVER}"']),
+            "directory": _path(run),
+            "events": "PROCESS_STATE,PROCESS_LOG_STDOUT",
+            # Ten, which is the default, lose half of a start-up's events, the oldest first.
+            "buffer_size": "1024",
+            # Deaf until RUNNING otherwise.
+            "startsecs": "0",
+            "autorestart": "true",
+            # Stopped before all others when supervisord ends.
+            "priority": "9999",
+            "stdout_logfile": "NONE",
+            "stderr_logfile": _path(f"{logs}/agent.log"),
+        },
+    }
+    return [
+        "".join([f"[{section}]\n", *(f"{key}={value}\n" for key, value in keys.items())])
+        for section, keys in sections.items()
+    ]
+
+
+def _path(path: str) -> str:
+    """A path as a value; raises NotExportable where supervisord would read something else."""
+    # Some of its keys are expanded once and some twice, so no number of percent signs is right for all.
+    if not _SIMPLE_VALUE.fullmatch(path) or _COMMENT.search(path) or path != path.strip() or "%" in path:
+        raise NotExportable(f"supervisord cannot take the path {path!r}", remedy="Name another with --run-dir.")
+    return path
 
 
 def _command(program: Program, rest: tuple[Variable, ...], *, go: bool) -> str:

@@ -121,6 +121,10 @@ class Signalled(Struct, frozen=True):
     number: int
 
 
+class LeaveAsked(Struct, frozen=True):
+    """The launcher is to end and leave all that runs as it is: whoever comes next adopts it."""
+
+
 class Outcome(Struct, frozen=True, kw_only=True):
     """How a command ended: the state reached, never "accepted"."""
 
@@ -197,6 +201,7 @@ Event = (
     | Checked
     | Elapsed
     | Signalled
+    | LeaveAsked
     | StartAsked
     | StopAsked
     | RestartAsked

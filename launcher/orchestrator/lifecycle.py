@@ -58,7 +58,7 @@ class Trigger(StrEnum):
     GATE_SHUT = "gate shut"
     #: A gate can no longer open, before a restart.
     GATE_LOST = "gate lost"
-    #: A process of an earlier launcher runs.
+    #: A process runs that this launcher did not start: an earlier one did, or an operator.
     ADOPTED = "adopted"
     #: The check succeeded; without one: the process exists.
     PASSED = "passed"
@@ -144,12 +144,13 @@ def _table() -> dict[tuple[Phase, Trigger], Move]:
     p, t = Phase, Trigger
     again = _to(p.REPLACING, answer="starts again once it has stopped")
     wanted = _to(p.WAITING, answer="starts")
+    adopted = _to(p.STARTING, Do.WATCH, Arm(TimerKind.READY))
     rows: dict[Phase, dict[Trigger, Move]] = {
         p.PENDING: {
             t.START: wanted,
             t.RESTART: wanted,
             t.STOP: _to(p.STOPPED, answer="was not running"),
-            t.ADOPTED: _to(p.STARTING, Do.WATCH, Arm(TimerKind.READY)),
+            t.ADOPTED: adopted,
         },
         p.WAITING: {
             t.START: _to(p.WAITING, answer="is waiting already"),
@@ -159,6 +160,7 @@ def _table() -> dict[tuple[Phase, Trigger], Move]:
             t.GATE_SHUT: _to(p.SKIPPED, Do.RELEASE),
             t.GATE_LOST: _to(p.FAILED, Do.RELEASE),
             t.DEADLINE: _to(p.FAILED, Do.RELEASE),
+            t.ADOPTED: adopted,
         },
         p.STARTING: {
             t.START: _to(p.STARTING, answer="is starting already"),
@@ -188,6 +190,7 @@ def _table() -> dict[tuple[Phase, Trigger], Move]:
             t.STOP: _to(p.STOPPED, Do.RELEASE, answer="is no longer restarted"),
             t.BACKOFF_OVER: _to(p.WAITING),
             t.DEADLINE: _to(p.FAILED, Do.RELEASE),
+            t.ADOPTED: adopted,
         },
         p.STOPPING: {
             t.START: again,
@@ -213,22 +216,26 @@ def _table() -> dict[tuple[Phase, Trigger], Move]:
             t.START: wanted,
             t.RESTART: wanted,
             t.STOP: _to(p.STOPPED, answer="is stopped already"),
+            t.ADOPTED: adopted,
         },
         p.COMPLETED: {
             t.START: wanted,
             t.RESTART: wanted,
             t.STOP: _to(p.COMPLETED, answer="has completed already"),
+            t.ADOPTED: adopted,
         },
         p.FAILED: {
             t.START: wanted,
             t.RESTART: wanted,
             t.STOP: _to(p.STOPPED, answer="had failed, and is not tried again"),
             t.COOLDOWN_OVER: _to(p.WAITING),
+            t.ADOPTED: adopted,
         },
         p.SKIPPED: {
             t.START: wanted,
             t.RESTART: wanted,
             t.STOP: _to(p.STOPPED, answer="was not running"),
+            t.ADOPTED: adopted,
         },
     }
     failures: dict[Trigger, Move] = {

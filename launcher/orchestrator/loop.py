@@ -24,6 +24,7 @@ from launcher.orchestrator.events import (
     Checked,
     Elapsed,
     Event,
+    LeaveAsked,
     Opened,
     Outcome,
     RestartAsked,
@@ -59,7 +60,8 @@ class Loop:
     """Runs a plan. `post` may be called from any thread; everything else belongs to the thread that runs it.
 
     Events arrive in `inbox`, which engines and probers may have been given before the loop existed. `chance` gives the
-    jitter of back-offs, numbers in [0, 1); `memory` is what an earlier launcher left. `redaction` keeps secrets out of
+    jitter of back-offs, numbers in [0, 1); `memory` is what an earlier launcher left; with `stays` it goes on although
+    nothing can run any more, until it is told to end. `redaction` keeps secrets out of
     all that is told.
     """
 
@@ -77,6 +79,7 @@ class Loop:
         redaction: Redaction,
         pid: int,
         memory: state.Memory | None = None,
+        stays: bool = False,
     ) -> None:
         self.stage = Stage(
             plan,
@@ -95,6 +98,8 @@ class Loop:
         self._unopened = set(engines)
         self._held_back: list[Command] = []
         self._rolled_back = False
+        self._left = False
+        self._stays = stays
         self._unsaved = False
         self._save_at = 0.0
         self._steps = Steps()
@@ -151,16 +156,27 @@ class Loop:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing is left that can run."""
+        """Whether nothing is left that can run, or what runs is to be left alone."""
+        if self._left:
+            return True
+        if self._stays and self.stage.ending is None:
+            return False
         if not self.stage.begun or not self.stage.is_settled or self.stage.stirred or self._held_back:
             return False
         return not any(self._can_run(life) for life in self.stage.board.lives.values())
+
+    @property
+    def was_left(self) -> bool:
+        """Whether it was told to leave what runs alone."""
+        return self._left
 
     @property
     def status(self) -> int:
         """The exit status, were the launcher to end now."""
         if self.stage.ending is not None:
             return self.stage.ending
+        if self._left:
+            return 0
         if self._rolled_back:
             return StartRolledBack.status
         failed = any(life.phase in {Phase.FAILED, Phase.SKIPPED} for life in self.stage.board.lives.values())
@@ -198,6 +214,8 @@ class Loop:
                     reactions.adopted(self.stage, life, generation, pid, since)
             case Signalled(number):
                 self._signalled(number)
+            case LeaveAsked():
+                self._left = True
             case SnapshotAsked(answer):
                 answer(self.snapshot)
             case StartAsked() | StopAsked() | RestartAsked() | WaitAsked() | CheckAsked():

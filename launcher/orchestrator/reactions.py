@@ -69,8 +69,10 @@ def adopted(stage: Stage, life: Life, generation: int, pid: int, since: float) -
     life.wish = Wish.UP
     stage.begun = True
     stage.fire(life, Trigger.ADOPTED, Reason(text="ran already"))
-    if life.check is None:
+    if life.check is None and not life.service.is_task:
         _passed(stage, life, "runs")
+    elif life.check is not None and (life.check.log is not None or life.check.notify):
+        _passed(stage, life, "ran already")  # it has said so, and says it only once
 
 
 def spawned(stage: Stage, life: Life, pid: int) -> None:

@@ -23,7 +23,7 @@ from launcher.plan import graph, ports
 from launcher.plan.model import PLAN_VERSION, Edge, Instance, Plan
 from launcher.plan.names import instance_names, label_of
 from launcher.plan.resolve import misdirected
-from launcher.profile.model import Condition, Profile, Service
+from launcher.profile.model import Condition, EngineName, Profile, Service
 from launcher.profile.names import did_you_mean
 
 #: No instance had a port before.
@@ -166,7 +166,7 @@ def _instances(profile: Profile, chosen: list[str], given: Mapping[str, tuple[in
                 name=name,
                 service=service,
                 index=index,
-                engine=profile.settings.engine,
+                engine=EngineName(profile.settings.engine),
                 label=label_of(profile, service, index),
                 port=numbers[index - 1] if numbers else None,
                 port_drawn=bool(numbers) and not isinstance(profile.services[service].port, int),

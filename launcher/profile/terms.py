@@ -34,6 +34,7 @@ class EngineName(StrEnum):
     """What runs the processes."""
 
     LOCAL = "local"
+    SUPERVISORD = "supervisord"
 
 
 class Mode(StrEnum):

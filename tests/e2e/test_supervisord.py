@@ -1,0 +1,323 @@
+"""An exported configuration under the real supervisord: order, health, restarts, the operator, and who dies when.
+
+The run folder lies in a short path, for a Unix socket's address holds 107 bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.project import PATIENCE, eventually
+
+pytestmark = pytest.mark.slow
+
+BIN = Path(sys.executable).parent
+
+#: A task, a service that is ready once its file is there, and two behind it.
+LADDER = """
+[services.migrate]
+kind = "task"
+command = "sleep 0.2; touch migrated"
+
+[services.db]
+command = "test -e migrated && sleep 0.3 && touch serving; exec sleep 600"
+depends_on = ["migrate"]
+health = { exec = "test -e serving", interval = 0.2 }
+restart = { delay = 0.02, burst = 100 }
+
+[services.api]
+command = "test -e serving && exec sleep 600"
+depends_on = ["db"]
+restart = { delay = 0.02, burst = 100 }
+
+[services.worker]
+command = "exec sleep 600"
+depends_on = ["api"]
+"""
+
+
+class Server:
+    """A supervisord in the foreground, and supervisorctl for it."""
+
+    def __init__(self, project, run: Path) -> None:
+        self.project = project
+        self.run_folder = run
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def export(self, *flags: str) -> subprocess.CompletedProcess[str]:
+        return self.project.run("export", "supervisord", "deploy", "--run-dir", str(self.run_folder), *flags)
+
+    def start(self) -> None:
+        exported = self.export()
+        assert exported.returncode == 0, exported.stderr
+        self.process = subprocess.Popen(
+            [BIN / "supervisord", "-n", "-c", "deploy/supervisord.conf"],
+            cwd=self.project.root,
+            env=self.project.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def ctl(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [BIN / "supervisorctl", "-c", "deploy/supervisord.conf", *words],
+            cwd=self.project.root,
+            env=self.project.environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+
+    def pid(self, name: str) -> int:
+        """The process of a program; 0: it has none."""
+        words = self.ctl("pid", name).stdout.split()
+        return int(words[0]) if words and words[0].isdecimal() else 0
+
+    def states(self) -> dict[str, str]:
+        """What the agent says of each service; nothing while it does not answer."""
+        answer = self.project.run("status", "--json", "--run-dir", str(self.run_folder))
+        if answer.returncode:
+            return {}
+        return {one["label"]: one["state"] for one in json.loads(answer.stdout)["instances"]}
+
+    def log(self) -> str:
+        return (self.run_folder / "logs" / "agent.log").read_text(encoding="utf-8")
+
+    def close(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(PATIENCE)
+
+
+UP = {"migrate": "completed", "db": "ready", "api": "ready", "worker": "ready"}
+
+
+@pytest.fixture
+def server(project):
+    run = Path(tempfile.mkdtemp(prefix="lr-"))
+    made = Server(project, run)
+    yield made
+    made.close()
+    shutil.rmtree(run, ignore_errors=True)
+
+
+@pytest.fixture
+def up(server, project):
+    project.profile(LADDER)
+    server.start()
+    eventually(lambda: server.states() == UP)
+    return server
+
+
+def test_it_starts_in_order_and_waits_for_health(up):
+    """As the graph says; the conditions of the services themselves would fail otherwise."""
+    log = up.log()
+    told = ["migrate stopped (rc=0)", "db started", "db ready", "api started", "worker started"]
+    assert sorted(told, key=log.index) == told
+    assert "backoff" not in log
+    assert {line.split()[0]: line.split()[1] for line in up.ctl("status").stdout.splitlines()} == {
+        "migrate": "EXITED",
+        "db": "RUNNING",
+        "api": "RUNNING",
+        "worker": "RUNNING",
+        "launcher": "RUNNING",
+    }
+
+
+def test_supervisorctl_tells_why_and_how_it_went(up):
+    """The agent's answers, in supervisorctl's own way with names and exit statuses."""
+    assert up.ctl("why", "worker").stdout.startswith("worker is ready: started")
+    missing = up.ctl("why", "wrker")
+    assert 'no service "wrker", did you mean `worker`?' in missing.stdout
+    assert missing.returncode != 0
+    assert up.ctl("why").returncode != 0
+    health = up.ctl("health")
+    assert health.returncode == 0
+    assert [line.split()[:2] for line in health.stdout.splitlines()] == [[name, state] for name, state in UP.items()]
+    assert "start-up of dev: 4 services" in up.ctl("timeline").stdout
+    waited = up.ctl("wait", "worker")
+    assert (waited.returncode, waited.stdout) == (0, "worker is ready\n")
+    assert "down" in up.ctl("help").stdout
+
+
+def test_a_log_check_sees_the_line(server, project):
+    """And what depends on it waits for that."""
+    project.profile(
+        '[services.db]\ncommand = "echo no; sleep 0.3; echo db is up; touch serving; exec sleep 600"\n'
+        'health = { log = "^db is up" }\n'
+        '[services.api]\ncommand = "test -e serving && exec sleep 600"\ndepends_on = ["db"]\nrestart.policy = "no"\n'
+    )
+    server.start()
+    eventually(lambda: server.states() == {"db": "ready", "api": "ready"})
+    assert "db is ready: db is up" in server.ctl("why", "db").stdout
+    agent = server.pid("launcher")
+    os.kill(agent, signal.SIGKILL)  # the next one does not wait for a line that was said before its time
+    eventually(lambda: server.pid("launcher") not in (0, agent) and server.states().get("db") == "ready")
+
+
+def test_a_program_killed_with_9_is_back(up):
+    """By our restart rule, with the signal that supervisord forgets."""
+    before = up.pid("api")
+    os.kill(before, signal.SIGKILL)
+    eventually(lambda: up.states() == UP and up.pid("api") not in (0, before))
+    assert "api backoff: killed by SIGKILL" in up.log()
+
+
+def test_an_agent_killed_with_9_adopts_what_runs(up):
+    """Nothing is started twice, a task that is done stays done, and what died meanwhile is started."""
+    pids = {name: up.pid(name) for name in ("db", "api", "worker")}
+    agent = up.pid("launcher")
+    os.kill(agent, signal.SIGKILL)
+    eventually(lambda: up.pid("launcher") not in (0, agent) and up.states() == UP)
+    assert {name: up.pid(name) for name in pids} == pids
+    assert up.log().count("migrate stopped (rc=0)") == 2  # told again, not run again
+    os.kill(pids["worker"], signal.SIGKILL)
+    eventually(lambda: up.states() == UP and up.pid("worker") not in (0, pids["worker"]))
+
+
+def test_what_an_operator_stops_stays_stopped(up):
+    """Also for the next agent; and what he starts is taken over."""
+    assert up.ctl("stop", "worker").returncode == 0
+    eventually(lambda: up.states().get("worker") == "stopped")
+    assert "supervisorctl" in up.ctl("why", "worker").stdout
+    agent = up.pid("launcher")
+    os.kill(agent, signal.SIGKILL)
+    eventually(lambda: up.pid("launcher") not in (0, agent) and up.states().get("api") == "ready")
+    assert up.pid("worker") == 0
+    assert up.ctl("start", "worker").returncode == 0
+    eventually(lambda: up.states() == UP)
+    os.kill(up.pid("worker"), signal.SIGKILL)
+    eventually(lambda: "worker backoff" in up.log() and up.states() == UP)
+
+
+def test_launcher_stop_ends_everything_and_supervisord(up):
+    """Dependents first, and the last one turns off the light."""
+    pids = [up.pid(name) for name in ("db", "api", "worker")]
+    done = up.project.run("stop", "--run-dir", str(up.run_folder))
+    assert done.returncode == 0, done.stderr
+    up.process.wait(PATIENCE)
+    log = up.log()
+    told = ["worker stopped", "api stopped", "db stopped"]
+    assert sorted(told, key=log.index) == told
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+@pytest.mark.parametrize("how", ["SIGTERM", "shutdown", "down"])
+def test_supervisord_ends_and_nothing_is_left(up, how):
+    """However it is told to; with the agent gone first, it is supervisord that stops the rest."""
+    pids = [up.pid(name) for name in ("db", "api", "worker", "launcher")]
+    began = time.monotonic()
+    if how == "SIGTERM":
+        up.process.terminate()
+    else:
+        assert up.ctl(how).returncode == 0
+    up.process.wait(PATIENCE)
+    assert time.monotonic() - began < PATIENCE
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    assert "Traceback" not in up.log()
+
+
+def test_a_reload_begins_anew(up):
+    """Everything is stopped and started again, in order, by a new agent."""
+    before = up.pid("db")
+    assert up.ctl("reload").returncode == 0
+    eventually(lambda: up.states() == UP and up.pid("db") not in (0, before))
+
+
+def test_a_command_that_is_not_there(server, project):
+    """Supervisord's fault becomes our sentence, and the circuit ends the trying."""
+    project.profile(
+        '[services.web]\ncommand = ["no-such-program"]\nrestart = { delay = 0.01, burst = 2, cooldown = "never" }\n'
+    )
+    server.start()
+    eventually(lambda: server.states() == {"web": "failed"})
+    assert "can't find command 'no-such-program'; circuit open after 3 failures" in server.ctl("why", "web").stdout
+    assert server.pid("launcher") > 0
+
+
+def test_folders_with_spaces(project, tmp_path):
+    """In the run folder's path and in the export's; a percent sign is more than supervisord can take."""
+    run = Path(tempfile.mkdtemp(prefix="l r;")) / "my run"
+    server = Server(project, run)
+    project.root = tmp_path / "a project, #1"
+    (project.root / "profiles").mkdir(parents=True)
+    project.profile('[services.web]\ncommand = "sleep 600"\n')
+    try:
+        server.start()
+        eventually(lambda: server.states() == {"web": "ready"})
+        assert server.ctl("why", "web").stdout.startswith("web is ready")
+        refused = project.run("export", "supervisord", "other", "--run-dir", f"{run}/100%")
+        assert (refused.returncode, "supervisord cannot take the path" in refused.stderr) == (2, True)
+    finally:
+        server.close()
+        shutil.rmtree(run.parent)
+
+
+def test_two_agents(up):
+    """The second one says that there is one, and leaves."""
+    environ = {**up.project.environ, "SUPERVISOR_SERVER_URL": f"unix://{up.run_folder}/supervisor.sock"}
+    done = subprocess.run(
+        [sys.executable, "-m", "launcher.cli.agent", "deploy/launcher.plan"],
+        cwd=up.project.root,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "another launcher runs in" in done.stderr
+    assert up.states() == UP
+
+
+def test_programs_that_nobody_exported_are_left_alone(server, project):
+    """The agent says which they are."""
+    project.profile('[services.web]\ncommand = "sleep 600"\n')
+    assert server.export().returncode == 0
+    conf = project.root / "deploy" / "supervisord.conf"
+    extra = conf.read_text(encoding="utf-8") + "\n[program:mine]\ncommand=sleep 600\n"
+    server.export = lambda *_: subprocess.CompletedProcess([], 0, "", "")
+    conf.write_text(extra, encoding="utf-8")
+    server.start()
+    eventually(lambda: server.states() == {"web": "ready"})
+    assert "left alone, for they are not in the profile: mine" in server.log()
+    assert server.pid("mine") > 0
+
+
+def test_checks_that_the_agent_does_not_have_are_refused(server, project):
+    """With the way out; the plain form takes them as losses."""
+    project.profile('[services.web]\ncommand = "sleep 600"\nhealth = { notify = true }\n')
+    done = server.export()
+    assert done.returncode == 2
+    assert "health.notify: the agent inside supervisord has no such check in this version" in done.stderr
+    assert not (project.root / "deploy").exists()
+    assert server.export("--plain").returncode == 0
+
+
+def test_the_agent_alone_says_who_runs_it(project):
+    """It is no command for people."""
+    done = subprocess.run(
+        [sys.executable, "-m", "launcher.cli.agent"],
+        cwd=project.root,
+        env=project.environ,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "the agent is run by supervisord" in done.stderr
