@@ -1,5 +1,5 @@
 """`python -m launcher` is the `launcher` command."""
 
-from launcher.cli.main import main
+from launcher.cli.main import command
 
-raise SystemExit(main())
+command()

@@ -14,6 +14,7 @@ from launcher import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import NoReturn
 
     from launcher.errors import LauncherError
 
@@ -69,6 +70,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except Exception as error:  # noqa: BLE001  (a bug of ours: said in a sentence, or with --debug in full)
         return _tell(_internal(error).with_traceback(error.__traceback__), debug=debug)
+
+
+def command() -> NoReturn:
+    """Run `main` as the whole of a process: it ends without taking the interpreter apart, a tenth of any command."""
+    status = main()
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:  # closed from the start
+                stream.flush()
+    except BrokenPipeError:
+        pass  # as above
+    except OSError:
+        sys.exit(status)  # a full disk, say: Python tells of it in its own way
+    os._exit(status)
 
 
 def _tell(error: LauncherError, *, debug: bool) -> int:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import socket
+import subprocess
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+
+from tests.e2e.project import LAUNCHER
 
 pytestmark = pytest.mark.slow
 
@@ -200,3 +205,33 @@ def test_the_last_run_is_told_to_people_only(project):
     damaged = project.run("why", "api")
     assert (damaged.returncode, damaged.stdout) == (3, "")
     assert state.read_text(encoding="utf-8") == "{"
+
+
+def test_a_reader_that_has_enough(project):
+    """`launcher … | head` ends without a word; what a full disk does not take is told."""
+    project.profile("".join(f'[services.s{number}]\ncommand = "sleep 600"\n' for number in range(400)))
+    code = f"{shlex.join(LAUNCHER)} plan --json | head -c 10; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", code],
+        cwd=project.root,
+        env=project.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, len(done.stdout), done.stderr) == (0, 10, "")
+    if Path("/dev/full").exists():
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(
+                [*LAUNCHER, "plan"],
+                cwd=project.root,
+                env=project.environ,
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                check=False,
+                timeout=60,
+            )
+        assert done.returncode != 0
+        assert "No space left" in done.stderr

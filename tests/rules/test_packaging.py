@@ -47,7 +47,7 @@ def member(wheel: zipfile.ZipFile, name: str) -> str:
 def test_wheel_has_both_commands(wheel: zipfile.ZipFile) -> None:
     """`launcher` and `launch` are one command line."""
     scripts = entry_points(member(wheel, "entry_points.txt"))["console_scripts"]
-    assert scripts == {"launcher": "launcher.cli.main:main", "launch": "launcher.cli.main:main"}
+    assert scripts == {"launcher": "launcher.cli.main:command", "launch": "launcher.cli.main:command"}
 
 
 @pytest.mark.slow
