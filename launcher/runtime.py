@@ -124,7 +124,6 @@ class Runtime:
         )
         self._engine = engine
         self._guard = guard
-        self._is_agent = supervised is not None
         self.journal = Journal(wall=clock.wall)
 
         def resolve(text: str) -> str:
@@ -206,7 +205,7 @@ class Runtime:
         """
         # An agent that is told to end leaves what runs to the next one; ending it is supervisord's.
         restore_signals = self._reader.forward_signals(
-            (lambda _signal: self.loop.post(LeaveAsked())) if self._is_agent else self.loop.post
+            (lambda _signal: self.loop.post(LeaveAsked())) if self._guard is None else self.loop.post
         )
         threading.excepthook = self._crashed
         self._control.open()

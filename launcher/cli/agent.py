@@ -12,10 +12,13 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from launcher.engines.supervisord.engine import SupervisordEngine
     from launcher.exporters.handover import Handover
     from launcher.runtime import Runtime
@@ -24,18 +27,12 @@ if TYPE_CHECKING:
 def main(argv: list[str] | None = None) -> int:
     """Run until told to end; the exit status."""
     from launcher.cli.lean import import_foundation, import_lean  # noqa: PLC0415
-    from launcher.errors import LauncherError  # noqa: PLC0415
+    from launcher.cli.main import answer  # noqa: PLC0415
 
     import_foundation()
     import_lean("http.client", without="ssl")  # over Unix sockets there is none
     words = sys.argv[1:] if argv is None else argv
-    try:
-        return _run(words)
-    except LauncherError as error:
-        from launcher.cli.sentences import describe  # noqa: PLC0415
-
-        sys.stderr.write(describe(error))
-        return error.status
+    return answer(lambda: _run(words))
 
 
 def _run(words: list[str]) -> int:
@@ -62,13 +59,11 @@ def _run(words: list[str]) -> int:
     store = FileStore(folder / "state.json", notes.append)
     memory = store.load()
     past = memory.instances if memory else {}
-    supervisor = Supervisor(url)
     try:
-        programs = until_it_answers(supervisor)
+        with closing(Supervisor(url)) as supervisor:
+            programs = until_it_answers(supervisor)
     except Unreachable as problem:
         raise EngineCannot(str(problem)) from problem
-    finally:
-        supervisor.close()
     wishes = {name: one.wish for name, one in past.items()}
     services = sorted(wanted(given.plan, programs, wishes, given.names))
     engine = SupervisordEngine(url, names=given.names, generations={name: one.generation for name, one in past.items()})
@@ -102,9 +97,10 @@ def _read(path: Path) -> Handover:
     return found
 
 
-def _strangers(given: Handover, programs: object) -> list[str]:
-    assert isinstance(programs, dict)
-    unknown = sorted(set(programs) - set(given.names.values()) - {"launcher"})
+def _strangers(given: Handover, programs: Collection[str]) -> list[str]:
+    from launcher.exporters.supervisord import AGENT  # noqa: PLC0415
+
+    unknown = sorted(set(programs) - set(given.names.values()) - {AGENT})
     missing = sorted(set(given.names.values()) - set(programs))
     return [
         *([f"left alone, for they are not in the profile: {', '.join(unknown)}"] if unknown else []),
@@ -118,13 +114,8 @@ def _end(runtime: Runtime, status: int, url: str) -> int:
 
     if runtime.loop.was_left:
         return 0
-    supervisor = Supervisor(url)
-    try:
+    with suppress(Unreachable), closing(Supervisor(url)) as supervisor:
         supervisor.shut_down()
-    except Unreachable:
-        pass
-    finally:
-        supervisor.close()
     return status
 
 
@@ -140,8 +131,8 @@ def _listen(engine: SupervisordEngine) -> None:
             os.kill(os.getpid(), 15)
             return
         words = dict(word.split(":", 1) for word in head.decode().split())
-        payload = b""
-        while len(payload) < int(words["len"]) and (part := events.read(int(words["len"]) - len(payload))):
+        size, payload = int(words["len"]), b""
+        while len(payload) < size and (part := events.read(size - len(payload))):
             payload += part
         if words["eventname"].startswith("PROCESS_LOG"):
             line, _, data = payload.partition(b"\n")

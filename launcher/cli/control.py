@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 from launcher.cli.source import named_profile, project_of
 from launcher.cli.terminal import columns
 from launcher.control import wire
+from launcher.control.named import views_of
 from launcher.control.running import choose, holder
-from launcher.errors import LauncherGone, NothingRunning, UnknownService
-from launcher.profile.names import did_you_mean
+from launcher.errors import LauncherGone, NothingRunning
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from launcher.control.client import Client
     from launcher.observe.why import Evidence
-    from launcher.orchestrator.snapshot import InstanceView, Snapshot
+    from launcher.orchestrator.snapshot import InstanceView
 
 #: How many lines of its log close what is said of a service that is not well.
 LAST_LINES = 10
@@ -53,7 +53,7 @@ def status(args: Namespace) -> int:
     client = client_of(args)
     snapshot = client.status()
     if args.words:
-        views = tuple(view for name in args.words for view in _views(snapshot, name))
+        views = tuple(view for name in args.words for view in views_of(snapshot, name))
         snapshot = replace(snapshot, instances=views)
     if args.json:
         from msgspec import json  # noqa: PLC0415
@@ -75,7 +75,7 @@ def why(args: Namespace) -> int:
     from launcher.observe.why import Evidence, chain, suspects  # noqa: PLC0415
 
     snapshot = client_of(args).status()
-    _views(snapshot, args.service)
+    views_of(snapshot, args.service)
     evidence = Evidence()
     if not args.host:  # another machine's logs and ports are not to be seen
         evidence = _evidence(folder_of(args), suspects(snapshot, args.service), launcher=snapshot.pid)
@@ -163,10 +163,3 @@ def client_of(args: Namespace) -> Client:
     if args.host:
         return Client(host=args.host, token=args.token or os.environ.get("LAUNCHER_TOKEN", ""))
     return Client(folder=folder_of(args))
-
-
-def _views(snapshot: Snapshot, name: str) -> list[InstanceView]:
-    views = snapshot.of(name)
-    if not views:
-        raise UnknownService(f'no service "{name}"{did_you_mean(name, {one.service for one in snapshot.instances})}')
-    return list(views)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from launcher import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import NoReturn
 
     from launcher.errors import LauncherError
@@ -54,12 +54,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     gc.disable()  # what a command makes while it begins, it keeps: looking for garbage in it costs 5 ms
     from launcher.cli.lean import import_foundation  # noqa: PLC0415
-    from launcher.errors import LauncherError  # noqa: PLC0415
 
     import_foundation()
-    debug = "--debug" in words
+    return answer(lambda: _run(words), debug="--debug" in words)
+
+
+def answer(run: Callable[[], int], *, debug: bool = False) -> int:
+    """Run something to its status; whatever goes wrong is told in a sentence, without secrets."""
+    from launcher.errors import LauncherError  # noqa: PLC0415
+
     try:
-        return _run(words)
+        return run()
     except LauncherError as error:
         return _tell(error, debug=debug)
     except KeyboardInterrupt:

@@ -20,8 +20,9 @@ from starlette.routing import Route
 from launcher.control import streams, wire
 from launcher.control.bridge import Bridge, Output
 from launcher.control.endpoints import ENDPOINTS, JSON, Endpoint
+from launcher.control.named import views_of
 from launcher.control.query import Query, read_query
-from launcher.errors import InternalError, LauncherError, UnknownService, WaitTimeout, WrongMethod
+from launcher.errors import InternalError, LauncherError, WaitTimeout, WrongMethod
 from launcher.errors import NotFound as NoSuchPath
 from launcher.orchestrator.events import (
     CheckAsked,
@@ -294,11 +295,7 @@ class Api:
 
 def _views(snapshot: Snapshot, names: tuple[str, ...]) -> tuple[InstanceView, ...]:
     """The instances meant, in the snapshot's order; raises UnknownService."""
-    known = {view.service for view in snapshot.instances}
-    for name in names:
-        if not snapshot.of(name):
-            raise UnknownService(f'no service "{name}"{did_you_mean(name, known)}')
-    wanted = {view.name for name in names for view in snapshot.of(name)}
+    wanted = {view.name for name in names for view in views_of(snapshot, name)}
     return tuple(view for view in snapshot.instances if view.name in wanted)
 
 

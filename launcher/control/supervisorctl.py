@@ -14,9 +14,9 @@ from supervisor.supervisorctl import ControllerPluginBase, LSBInitExitStatuses
 
 from launcher.control import wire
 from launcher.control.client import Client
-from launcher.errors import LauncherError, UnknownService
-from launcher.orchestrator.snapshot import InstanceView, Snapshot, State
-from launcher.profile.names import did_you_mean
+from launcher.control.named import views_of
+from launcher.errors import LauncherError
+from launcher.orchestrator.snapshot import State
 
 _UP = frozenset({State.READY, State.COMPLETED})
 
@@ -38,7 +38,7 @@ class Plugin(ControllerPluginBase):  # type: ignore[misc]  # supervisor has no t
 
             (name,) = words
             snapshot = self._client.status()
-            _views(snapshot, name)
+            views_of(snapshot, name)
             return chain(snapshot, name)
 
         self._answer(arg, tell, takes=1)
@@ -113,10 +113,3 @@ class Plugin(ControllerPluginBase):  # type: ignore[misc]  # supervisor has no t
 def make(controller: Any, run: str = "") -> Plugin:
     """Make the plugin; `run` is the run folder of the agent."""
     return Plugin(controller, run)
-
-
-def _views(snapshot: Snapshot, name: str) -> list[InstanceView]:
-    views = snapshot.of(name)
-    if not views:
-        raise UnknownService(f'no service "{name}"{did_you_mean(name, {one.service for one in snapshot.instances})}')
-    return list(views)

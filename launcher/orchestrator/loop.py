@@ -61,8 +61,7 @@ class Loop:
 
     Events arrive in `inbox`, which engines and probers may have been given before the loop existed. `chance` gives the
     jitter of back-offs, numbers in [0, 1); `memory` is what an earlier launcher left; with `stays` it goes on although
-    nothing can run any more, until it is told to end. `redaction` keeps secrets out of
-    all that is told.
+    nothing can run any more, until it is told to end. `redaction` keeps secrets out of all that is told.
     """
 
     def __init__(

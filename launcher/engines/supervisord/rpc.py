@@ -70,18 +70,9 @@ class Supervisor:
         self._made: ServerProxy | None = None
 
     def programs(self) -> dict[str, Program]:
-        """Every program by its name; event listeners are none."""
+        """Every program by its name, event listeners (the agent) too."""
         found: list[dict[str, Any]] = self._call(lambda proxy: proxy.supervisor.getAllProcessInfo())
         return {one["name"]: _program(one) for one in found}
-
-    def program(self, name: str) -> Program | None:
-        """One program; None: supervisord does not know it."""
-        try:
-            return _program(self._call(lambda proxy: proxy.supervisor.getProcessInfo(_full(name))))
-        except Fault as fault:
-            if fault.faultCode == Faults.BAD_NAME:
-                return None
-            raise
 
     def ends(self) -> dict[str, int]:
         """Exit codes of the last processes that ended, minus the signal's number; empty without our plugin."""
