@@ -37,7 +37,6 @@ from launcher.orchestrator.events import Event, LeaveAsked, Outcome, StartAsked
 from launcher.orchestrator.loop import Loop
 from launcher.orchestrator.snapshot import Changed, Noted
 from launcher.orchestrator.state import Memory
-from launcher.orchestrator.store import FileStore
 from launcher.plan.model import Plan
 from launcher.probes.lazy import LazyProber
 from launcher.profile.model import EngineName, Settings
@@ -46,7 +45,8 @@ from launcher.world import SystemClock, SystemWorld, chance
 
 if TYPE_CHECKING:
     from launcher.control.bridge import Sources
-    from launcher.orchestrator.protocols import Engine, Prober
+    from launcher.engines.supervisord.engine import SupervisordEngine
+    from launcher.orchestrator.protocols import Engine, Prober, Store
 
 #: How long the log files may take to swallow what is left at the end, in seconds.
 LAST_FLUSH = 2.0
@@ -63,10 +63,11 @@ class Runtime:
         folder: Path,
         guard: Guard | None,
         environ: Mapping[str, str],
-        store: FileStore,
+        store: Store,
         memory: Memory | None,
         show: Show,
-        supervised: Engine | None = None,
+        supervised: SupervisordEngine | None = None,
+        stays: bool = False,
     ) -> None:
         clock = SystemClock()
         inbox: SimpleQueue[Event] = SimpleQueue()
@@ -115,12 +116,13 @@ class Runtime:
             prober=self._prober,
             clock=clock,
             world=world,
-            store=store,
+            store=store if supervised is None else _Committing(store, lambda: self._commit(supervised)),
             chance=chance,
             redaction=redactor,
             pid=os.getpid(),
             memory=memory,
-            stays=supervised is not None,
+            stays=stays,
+            outlived=supervised is not None,
         )
         self._engine = engine
         self._guard = guard
@@ -174,11 +176,19 @@ class Runtime:
         self._hub = hub
         self._hurries = False
 
-    def _engine_of(self, guard: Guard | None, supervised: Engine | None) -> tuple[Engine, LocalChildren]:
+    def _engine_of(self, guard: Guard | None, supervised: SupervisordEngine | None) -> tuple[Engine, LocalChildren]:
         if supervised is not None:
-            return supervised, LocalChildren(self._reader, identity=f"{os.getpid():x}-agent")
+            children = LocalChildren(self._reader, identity=f"{os.getpid():x}-agent")
+            supervised.attach(self._reader, children, lost=lambda: self.loop.post(LeaveAsked()), say=self.say)
+            return supervised, children
         local = LocalEngine(reader=self._reader, guard=guard)
         return local, local.children
+
+    def _commit(self, engine: SupervisordEngine) -> None:
+        """What is wanted has been written down: have it done, and tell supervisord how everything is."""
+        from msgspec import json  # noqa: PLC0415  (under supervisord)
+
+        engine.commit(json.encode(self.loop.snapshot))
 
     def say(self, text: str) -> None:
         """Print words of the launcher's own, and take them down; from any thread."""
@@ -259,3 +269,15 @@ class Runtime:
         self._followers.close()
         self.console.close()
         self._writer.close(LAST_FLUSH)
+
+
+class _Committing:
+    """A store after which something has to be done."""
+
+    def __init__(self, store: Store, commit: Callable[[], None]) -> None:
+        self._store = store
+        self._commit = commit
+
+    def save(self, text: bytes) -> None:
+        self._store.save(text)
+        self._commit()

@@ -102,6 +102,7 @@ class Server(Child):
         options: Sequence[str] = (),
         python: Sequence[str] = (sys.executable,),
         listener: socket.socket | None = None,
+        hands_over: bool = True,
     ) -> None:
         # A copy, so that the socket of one server can be handed to the next; numbered above 3, since DUP2 of 3 onto
         # itself would leave it close-on-exec.
@@ -116,7 +117,9 @@ class Server(Child):
         self._notices.bind(address)
         environ = {"PATH": os.environ["PATH"], "NOTIFY_SOCKET": address, **(env or {})}
         argv = [*python, str(SERVE), app, "--directory", str(directory), *options]
-        super().__init__(argv, env=environ, directory=directory, hand_over=self.listener.fileno())
+        super().__init__(
+            argv, env=environ, directory=directory, hand_over=self.listener.fileno() if hands_over else None
+        )
 
     @property
     def url(self) -> str:

@@ -44,11 +44,21 @@ class HeldSockets:
         self._held[instance] = (wanted[0], bound)
         return bound
 
-    def release(self, instance: str) -> None:
-        """Close what is held for `instance`, if anything."""
+    def held(self, instance: str) -> socket.socket | None:
+        """What is held for `instance` now."""
+        return self._held[instance][1] if instance in self._held else None
+
+    def take_over(self, instance: str, wanted: HeldSocket, bound: socket.socket) -> None:
+        """Hold a socket that was bound before, as `wanted` says."""
+        self.release(instance)
+        self._held[instance] = (wanted, bound)
+
+    def release(self, instance: str) -> bool:
+        """Close what is held for `instance`; False: nothing was."""
         held = self._held.pop(instance, None)
         if held is not None:
             held[1].close()
+        return held is not None
 
     def close(self) -> None:
         """Close all."""

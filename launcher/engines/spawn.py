@@ -23,7 +23,7 @@ from launcher.engines.commandline import program_of, words_of
 from launcher.engines.descent import MARK
 from launcher.engines.sockets import variables
 from launcher.errors import CommandNotFound, FolderMissing, LauncherError, NotExecutable, SpawnFailed
-from launcher.profile.model import Limits
+from launcher.plan.limits import limiting
 
 if TYPE_CHECKING:
     import socket
@@ -91,7 +91,7 @@ def marked(env: Mapping[str, str], mark: str) -> str:
 def _before(launch: Launch) -> list[str]:
     """What only a shell can do before the program replaces it: limits, and a held socket at its descriptor."""
     handing_over = ["exec 3<&0 </dev/null", "export LISTEN_PID=$$"] if launch.sockets else []
-    return _limiting(launch.limits) + handing_over
+    return limiting(launch.limits) + handing_over
 
 
 def _shell_words(launch: Launch, before: list[str], *, simple: bool) -> tuple[str, ...]:
@@ -100,15 +100,6 @@ def _shell_words(launch: Launch, before: list[str], *, simple: bool) -> tuple[st
         return ("/bin/sh", "-c", "\n".join([*before, 'exec "$@"']), "sh", *launch.argv)
     command = f"exec {launch.shell.strip()}" if simple else launch.shell
     return ("/bin/sh", "-c", "\n".join([*before, command]))
-
-
-def _limiting(limits: Limits) -> list[str]:
-    lines = []
-    if limits.open_files is not None:
-        lines.append(f"ulimit -n {limits.open_files} || exit 126")
-    if limits.memory is not None:
-        lines.append(f"ulimit -d {max(1, limits.memory // 1024)} || exit 126")
-    return lines
 
 
 def _identity(user: str, what: str) -> dict[str, Any]:

@@ -26,10 +26,21 @@ class Handover(Struct, frozen=True, kw_only=True):
     run: str
 
 
-def supervised(plan: Plan) -> Plan:
-    """The plan, every instance on supervisord."""
-    instances = {name: replace(one, engine=EngineName.SUPERVISORD) for name, one in plan.instances.items()}
-    return replace(plan, instances=instances)
+def supervised(shown: Plan, *, of: Plan) -> Plan:
+    """The plan as it may be shown, every instance on supervisord.
+
+    A variable of which something is masked is left out: supervisord's own environment has to have it.
+    """
+    instances = {name: replace(one, engine=EngineName.SUPERVISORD) for name, one in shown.instances.items()}
+    services = {
+        name: replace(service, env=_same(service.env, of.services[name].env))
+        for name, service in shown.services.items()
+    }
+    return replace(shown, env=_same(shown.env, of.env), services=services, instances=instances)
+
+
+def _same(shown: dict[str, str], whole: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in shown.items() if whole[name] == value}
 
 
 def write(handover: Handover) -> str:

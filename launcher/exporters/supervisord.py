@@ -24,6 +24,7 @@ from launcher.exporters.names import target_names
 from launcher.exporters.programs import Program, here, programs
 from launcher.exporters.shell import line, passes
 from launcher.exporters.variables import Variable, literal
+from launcher.plan.limits import limiting
 from launcher.plan.masked import masked
 from launcher.plan.model import Plan
 from launcher.profile.model import Policy, Service
@@ -33,6 +34,8 @@ TARGET = "supervisord"
 AGENT = "launcher"
 #: How much longer than `grace` supervisord waits before it kills: the grace timer is the agent's. In seconds.
 _SPARE = 10
+#: How many files supervisord sees to it that it may open, unless it is told otherwise.
+_USUAL_FILES = 1024
 #: What lies between the priorities of two layers.
 _STEP = 100
 
@@ -46,9 +49,9 @@ _KEPT = frozenset(
         Feature.CODES,
         Feature.REPLICAS,
         Feature.USER,
+        Feature.LIMITS,
     }
 )
-_KEPT_BY_AGENT = frozenset(Feature) - {Feature.LIMITS, Feature.SOCKET, Feature.STOP_COMMAND, Feature.ENV_FILE}
 _RESTARTS = {Policy.NO: "false", None: "false", Policy.ON_FAILURE: "unexpected", Policy.ALWAYS: "true"}
 #: Where a value would be cut, replaced, or not be one line.
 _COMMENT = re.compile(r"(?<=\s)(?=[;#])")
@@ -65,7 +68,7 @@ class Supervisord:
         found, notes = programs(plan, options, here(plan, options, TARGET, bind=True))
         names, changed = target_names(plan, taken=() if options.agent is None else (AGENT,))
         # Without this section, supervisord takes no file for its own; without keys in it, it changes nothing.
-        sections = ["[supervisord]\n"] if options.agent is None else _ours(options, options.agent)
+        sections = ["[supervisord]\n"] if options.agent is None else _ours(plan, options, options.agent)
         shown = plan if options.with_secrets else masked(plan)
         refusals = Refusals()
         for program in found:
@@ -76,7 +79,7 @@ class Supervisord:
         secret = any(program.environment.holds_secrets for program in found)
         if options.agent is not None:
             given = Handover(
-                plan=supervised(shown),
+                plan=supervised(shown, of=plan),
                 settings=options.agent.settings,
                 names=names,
                 run=options.agent.run,
@@ -86,7 +89,6 @@ class Supervisord:
                     File(name="supervisord.conf", content="\n".join(sections), private=secret),
                     File(name=HANDOVER, content=write(given), private=options.with_secrets),
                 ),
-                losses=lost(plan, TARGET, kept=_KEPT_BY_AGENT),
                 notes=(*changed, *notes),
             )
         return Rendered(
@@ -117,7 +119,7 @@ def _section(plan: Plan, program: Program, name: str, options: Options) -> str:
         "stopasgroup": "true",
         "killasgroup": "true",
         "redirect_stderr": "true",
-        **_log(plan, service, name, options),
+        **_log(plan, name, options),
     }
     return "".join([f"[program:{name}]\n", *(f"{key}={value}\n" for key, value in keys.items() if value)])
 
@@ -138,15 +140,15 @@ def _policy(service: Service, options: Options) -> dict[str, str]:
     }
 
 
-def _log(plan: Plan, service: Service, name: str, options: Options) -> dict[str, str]:
+def _log(plan: Plan, name: str, options: Options) -> dict[str, str]:
     if options.agent is None:
         return {"stdout_logfile": _doubled(f"{options.log}/{name}.log")} if options.log else {}
     return {
         "stdout_logfile": _path(f"{options.log or f'{options.agent.run}/logs'}/{name}.out"),
         "stdout_logfile_maxbytes": str(plan.log.size),
         "stdout_logfile_backups": str(plan.log.keep),
-        # The agent has to see the line that it waits for.
-        "stdout_events_enabled": "true" if service.health is not None and service.health.log else "",
+        # The plugin passes on to the agent what is printed.
+        "stdout_events_enabled": "true",
     }
 
 
@@ -155,19 +157,15 @@ def _refuse_unseen(program: Program, shown: Plan, options: Options) -> None:
     health = program.service.health
     if options.agent is None or health is None:
         return
-    if health.notify:
-        raise NotExportable(
-            "health.notify: the agent inside supervisord has no such check in this version",
-            remedy="Use http, tcp, exec or log, or export with --plain.",
-        )
     if shown.services[program.instance.service].health != health:
         raise NotExportable(
             "health.headers holds a secret, which the agent needs", remedy="Export with --with-secrets."
         )
 
 
-def _ours(options: Options, agent: Agent) -> list[str]:
+def _ours(plan: Plan, options: Options, agent: Agent) -> list[str]:
     run = agent.run
+    open_files = max((service.limits.open_files or 0 for service in plan.services.values()), default=0)
     logs = options.log or f"{run}/logs"
     sections: dict[str, dict[str, str]] = {
         "unix_http_server": {"file": _path(f"{run}/supervisor.sock"), "chmod": "0700"},
@@ -176,11 +174,16 @@ def _ours(options: Options, agent: Agent) -> list[str]:
             "pidfile": _path(f"{run}/supervisord.pid"),
             "childlogdir": _path(logs),
             "identifier": options.app,
+            # Raised for all programs, so that one of them may have as many.
+            **({"minfds": str(open_files)} if open_files > _USUAL_FILES else {}),
         },
         "rpcinterface:supervisor": {
             "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface",
         },
-        "rpcinterface:launcher": {"supervisor.rpcinterface_factory": "launcher.engines.supervisord.plugin:make"},
+        "rpcinterface:launcher": {
+            "supervisor.rpcinterface_factory": "launcher.engines.supervisord.plugin:make",
+            "run": _path(run),
+        },
         "supervisorctl": {"serverurl": _path(f"unix://{run}/supervisor.sock")},
         "ctlplugin:launcher": {
             "supervisor.ctl_factory": "launcher.control.supervisorctl:make",
@@ -189,10 +192,8 @@ def _ours(options: Options, agent: Agent) -> list[str]:
         f"eventlistener:{AGENT}": {
             "command": " ".join([*map(_word, agent.words), f'"%(here)s/{HANDOVER}"']),
             "directory": _path(run),
-            "events": "PROCESS_STATE,PROCESS_LOG_STDOUT",
-            # Ten, which is the default, lose half of a start-up's events, the oldest first.
-            "buffer_size": "1024",
-            # Deaf until RUNNING otherwise.
+            # It hears of everything else by the plugin, in order and with nothing lost; but there must be one.
+            "events": "SUPERVISOR_STATE_CHANGE",
             "startsecs": "0",
             "autorestart": "true",
             # Stopped before all others when supervisord ends.
@@ -218,7 +219,8 @@ def _path(path: str) -> str:
 def _command(program: Program, rest: tuple[Variable, ...], *, go: bool) -> str:
     argv = [literal(word) for word in program.argv]
     words = [word for word in argv if word is not None]
-    is_plain = len(words) == len(argv) and words and not rest and not go
+    limits = limiting(program.service.limits)
+    is_plain = len(words) == len(argv) and words and not rest and not go and not limits
     if is_plain and not any(re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", word) for word in words):
         return " ".join(_word(word) for word in words)
     start = program.start()
@@ -228,6 +230,7 @@ def _command(program: Program, rest: tuple[Variable, ...], *, go: bool) -> str:
             command=start.command,
             directory=start.directory if go else (),
             variables=rest,
+            before=tuple(limits),
         )
     )
     return f"/bin/sh -c {_word(text)}"

@@ -37,7 +37,7 @@ def main() -> int:
         sys.stderr.write(f'cannot serve "{arguments.app}": {python} has no uvicorn: {python} -m pip install uvicorn\n')
         return EXIT_NO_UVICORN
     try:
-        sockets = [bind(arguments.bind)] if arguments.bind else take_sockets()
+        sockets = [bind(arguments.bind)] if arguments.bind and not is_handed_over() else take_sockets()
         server = make_server(drain=arguments.drain)
         sys.path[:0] = [os.path.abspath(folder) for folder in (arguments.directory, *arguments.pythonpath)]  # noqa: PTH100  (resolve() would follow links: an app's folder is what its profile says)
         began = time.monotonic()
@@ -63,7 +63,7 @@ def parse_arguments() -> Namespace:
     parser.add_argument("--directory", default=".", type=Path, help="first on the module path")
     parser.add_argument("--pythonpath", action="append", default=[], type=Path, help="next on it; may be repeated")
     parser.add_argument("--drain", type=float, default=5.0, help="seconds that requests in flight may take at the end")
-    parser.add_argument("--bind", metavar="HOST:PORT", help="listen there, instead of on sockets handed over")
+    parser.add_argument("--bind", metavar="HOST:PORT", help="listen there, if no socket is handed over")
     return parser.parse_args()
 
 
@@ -82,6 +82,11 @@ def bind(address: str) -> socket.socket:
         reason = error.strerror if isinstance(error, OSError) else error
         raise CannotServe(f"cannot listen on {address}: {reason}") from None
     return bound
+
+
+def is_handed_over() -> bool:
+    """Whether sockets meant for this very process were handed over."""
+    return os.environ.get("LISTEN_PID") == str(os.getpid())
 
 
 def take_sockets() -> list[socket.socket]:

@@ -1,10 +1,15 @@
-"""The project fixture."""
+"""The project, and a supervisord over what it exports."""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from pathlib import Path
+
 import pytest
 
-from tests.e2e.project import Project
+from tests.e2e.project import Project, eventually
+from tests.e2e.supervisord import LADDER, UP, Server
 
 
 @pytest.fixture
@@ -13,3 +18,22 @@ def project(tmp_path):
     made = Project(tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture
+def server(project):
+    """A supervisord, not started yet."""
+    run = Path(tempfile.mkdtemp(prefix="lr-"))
+    made = Server(project, run)
+    yield made
+    made.close()
+    shutil.rmtree(run, ignore_errors=True)
+
+
+@pytest.fixture
+def up(server, project):
+    """A supervisord that has everything of the ladder up."""
+    project.profile(LADDER)
+    server.start()
+    eventually(lambda: server.states() == UP)
+    return server

@@ -5,7 +5,6 @@ The run folder lies in a short path, for a Unix socket's address holds 107 bytes
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -18,108 +17,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.project import PATIENCE, eventually
+from tests.e2e.supervisord import UP, Server
 
 pytestmark = pytest.mark.slow
-
-BIN = Path(sys.executable).parent
-
-#: A task, a service that is ready once its file is there, and two behind it.
-LADDER = """
-[services.migrate]
-kind = "task"
-command = "sleep 0.2; touch migrated"
-
-[services.db]
-command = "test -e migrated && sleep 0.3 && touch serving; exec sleep 600"
-depends_on = ["migrate"]
-health = { exec = "test -e serving", interval = 0.2 }
-restart = { delay = 0.02, burst = 100 }
-
-[services.api]
-command = "test -e serving && exec sleep 600"
-depends_on = ["db"]
-restart = { delay = 0.02, burst = 100 }
-
-[services.worker]
-command = "exec sleep 600"
-depends_on = ["api"]
-"""
-
-
-class Server:
-    """A supervisord in the foreground, and supervisorctl for it."""
-
-    def __init__(self, project, run: Path) -> None:
-        self.project = project
-        self.run_folder = run
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def export(self, *flags: str) -> subprocess.CompletedProcess[str]:
-        return self.project.run("export", "supervisord", "deploy", "--run-dir", str(self.run_folder), *flags)
-
-    def start(self) -> None:
-        exported = self.export()
-        assert exported.returncode == 0, exported.stderr
-        self.process = subprocess.Popen(
-            [BIN / "supervisord", "-n", "-c", "deploy/supervisord.conf"],
-            cwd=self.project.root,
-            env=self.project.environ,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-
-    def ctl(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [BIN / "supervisorctl", "-c", "deploy/supervisord.conf", *words],
-            cwd=self.project.root,
-            env=self.project.environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-
-    def pid(self, name: str) -> int:
-        """The process of a program; 0: it has none."""
-        words = self.ctl("pid", name).stdout.split()
-        return int(words[0]) if words and words[0].isdecimal() else 0
-
-    def states(self) -> dict[str, str]:
-        """What the agent says of each service; nothing while it does not answer."""
-        answer = self.project.run("status", "--json", "--run-dir", str(self.run_folder))
-        if answer.returncode:
-            return {}
-        return {one["label"]: one["state"] for one in json.loads(answer.stdout)["instances"]}
-
-    def log(self) -> str:
-        return (self.run_folder / "logs" / "agent.log").read_text(encoding="utf-8")
-
-    def close(self) -> None:
-        if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(PATIENCE)
-
-
-UP = {"migrate": "completed", "db": "ready", "api": "ready", "worker": "ready"}
-
-
-@pytest.fixture
-def server(project):
-    run = Path(tempfile.mkdtemp(prefix="lr-"))
-    made = Server(project, run)
-    yield made
-    made.close()
-    shutil.rmtree(run, ignore_errors=True)
-
-
-@pytest.fixture
-def up(server, project):
-    project.profile(LADDER)
-    server.start()
-    eventually(lambda: server.states() == UP)
-    return server
 
 
 def test_it_starts_in_order_and_waits_for_health(up):
@@ -296,16 +196,6 @@ def test_programs_that_nobody_exported_are_left_alone(server, project):
     eventually(lambda: server.states() == {"web": "ready"})
     assert "left alone, for they are not in the profile: mine" in server.log()
     assert server.pid("mine") > 0
-
-
-def test_checks_that_the_agent_does_not_have_are_refused(server, project):
-    """With the way out; the plain form takes them as losses."""
-    project.profile('[services.web]\ncommand = "sleep 600"\nhealth = { notify = true }\n')
-    done = server.export()
-    assert done.returncode == 2
-    assert "health.notify: the agent inside supervisord has no such check in this version" in done.stderr
-    assert not (project.root / "deploy").exists()
-    assert server.export("--plain").returncode == 0
 
 
 def test_the_agent_alone_says_who_runs_it(project):

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
-from supervisor.states import ProcessStates
 
+from launcher.engines.supervisord.client import Program
 from launcher.engines.supervisord.engine import has_completed, wanted
-from launcher.engines.supervisord.rpc import Program
 from launcher.plan.model import Plan
 from launcher.profile.model import Kind
 from tests.engines.world import plan_of
 
-NEVER = Program(name="web", state=ProcessStates.STOPPED, pid=0, started=0, stopped=0, exit_code=0)
-RUNS = replace(NEVER, state=ProcessStates.RUNNING, pid=7, started=100)
-STOPPED = replace(NEVER, started=100, stopped=200)
-EXITED = replace(STOPPED, state=ProcessStates.EXITED)
+NEVER = Program(name="web", pid=0, state="STOPPED")
+RUNS = replace(NEVER, state="RUNNING", pid=7, started=100)
+STOPPED = replace(NEVER, started=100, exit_code=0)
+EXITED = replace(STOPPED, state="EXITED")
 CRASHED = replace(EXITED, exit_code=-1)
 NAMES = {"web.1": "web"}
 

@@ -29,7 +29,7 @@ CASES = {
     "log probe": ("systemd", {"health": {"log": "ready"}}, "log probe"),
     "http probe": ("systemd", {"health": {"http": "http://h/"}}, "http probe"),
     "log probe of Compose": ("compose", {"health": {"log": "ready"}}, "log probe"),
-    "limit": ("supervisord", {"limits": {"open_files": 9}}, "limits"),
+    "limit": ("runit", {"limits": {"open_files": 9}}, "limits"),
     "growing delay": ("systemd", {"restart": {"factor": 3.0}}, "growing restart delay"),
     "cooldown": ("systemd", {"restart": {"cooldown": 5.0}}, "trial start after the restart limit"),
     "unhealthy": (

@@ -32,12 +32,23 @@ def free_port():
 
 
 def test_where_nobody_hands_over_a_socket_it_binds_one(write):
-    """The sockets that were handed over all the same are left alone."""
+    """One that is meant for another process is left alone."""
     port = free_port()
     with serving_ready(
-        "hello:app", directory=write(hello=hello("'hi'")), options=["--bind", f"127.0.0.1:{port}"]
+        "hello:app",
+        directory=write(hello=hello("'hi'")),
+        options=["--bind", f"127.0.0.1:{port}"],
+        env={"LISTEN_FDS": "1", "LISTEN_PID": "1"},
+        hands_over=False,
     ) as it:
         it.port = port
+        assert it.ask("/").text == "hi"
+
+
+def test_a_socket_that_is_handed_over_comes_before_an_address(write):
+    with serving_ready(
+        "hello:app", directory=write(hello=hello("'hi'")), options=["--bind", f"127.0.0.1:{free_port()}"]
+    ) as it:
         assert it.ask("/").text == "hi"
 
 
@@ -58,7 +69,9 @@ def test_nobody_can_connect_before_the_app_is_ready(write):
             await send({{"type": "lifespan.shutdown.complete"}})
         """
     )
-    with serving_ready("slow:app", directory=folder, options=["--bind", f"127.0.0.1:{port}"]) as server:
+    with serving_ready(
+        "slow:app", directory=folder, options=["--bind", f"127.0.0.1:{port}"], hands_over=False
+    ) as server:
         server.send(signal.SIGTERM)
         assert server.wait() == 0
         assert "refused" in server.output()
@@ -74,6 +87,8 @@ def test_nobody_can_connect_before_the_app_is_ready(write):
     ],
 )
 def test_an_address_that_cannot_be_bound_is_told(write, address, sentence):
-    with serving("hello:app", directory=write(hello=hello("1")), options=["--bind", address]) as server:
+    with serving(
+        "hello:app", directory=write(hello=hello("1")), options=["--bind", address], hands_over=False
+    ) as server:
         assert server.wait() == 1
         assert f'cannot serve "hello:app": {sentence}' in server.output()

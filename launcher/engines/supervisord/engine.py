@@ -1,230 +1,309 @@
 """The supervisord engine: starts and stops supervisord's programs, and tells the loop what becomes of them.
 
-One thread asks supervisord, one call at a time; what the loop wants is queued for it. Events of supervisord are hints
-to look (`hint`); what `getAllProcessInfo` tells is the truth, looked at after each of them and every few seconds. What
-an operator does with supervisorctl is told to the loop as his command. Decides nothing.
+The loop's wants are gathered until `commit`, which the agent calls once they stand in `state.json`; from there on all
+happens in the reader's thread. Supervisord tells, in order, what its programs print and how they begin and end; what
+it does that nobody here asked for is an operator's doing with supervisorctl, and told to the loop as his command.
+Listening sockets are bound here and kept there, where they outlive an agent. Decides nothing.
 """
 
 from __future__ import annotations
 
-import os
 import signal
-import threading
-import time
+import socket
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from queue import Empty, SimpleQueue
+from functools import partial
 from typing import TYPE_CHECKING
 
-from supervisor.states import ProcessStates
-
-from launcher.engines.supervisord.rpc import Program, Supervisor, Unreachable
-from launcher.errors import LauncherError, SpawnFailed
+from launcher.engines.sockets import HeldSockets
+from launcher.engines.supervisord.client import Ended, Missed, Printed, Program, Runs, Started, Supervisor, Unreachable
+from launcher.errors import EngineCannot, LauncherError
 from launcher.orchestrator.events import Adopted, Exited, Opened, Post, Spawned, SpawnRefused, StopAsked
-from launcher.orchestrator.orders import Can, Launch, Run, Stop, StopLevel
+from launcher.orchestrator.orders import Can, HeldSocket, Launch, Run, Stop, StopLevel
 from launcher.plan.model import Plan
 from launcher.profile.model import EngineName
 
 if TYPE_CHECKING:
-    from launcher.orchestrator.protocols import Sink
+    from launcher.engines.reader import Reader
+    from launcher.engines.supervisord.client import Heard
+    from launcher.orchestrator.protocols import Children, Sink
 
-#: So often, in seconds, all programs are looked at though nothing was hinted.
-LOOK = 30.0
 #: As who an operator's commands are told.
 OPERATOR = "supervisorctl"
-#: So many wishes are taken at a time; supervisord does nothing else while it starts as many programs.
-TOGETHER = 20
 
 
 class _Tracked:
-    """A run that has, or had until the last look, a process."""
+    """A run that has a process."""
 
-    def __init__(self, run: Run, pid: int, started: int) -> None:
+    def __init__(self, run: Run, pid: int) -> None:
         self.run = run
         self.pid = pid
-        self.started = started
         #: The signal that we last sent; 0: none.
         self.sent = 0
-        self.stopping = False
+        self.end_command: Callable[[], None] = _nothing
 
 
 class SupervisordEngine:
-    """Drives the programs of one supervisord. `names` is what each instance is called there."""
+    """Drives the programs of one supervisord. `names` is what each instance is called there.
 
-    can = frozenset({Can.KILL, Can.SIGNAL})
+    `environ` is what its programs have by themselves. `attach` comes before `open`.
+    """
 
-    def __init__(self, url: str, *, names: Mapping[str, str], generations: Mapping[str, int]) -> None:
-        self._url = url
+    can = frozenset({Can.KILL, Can.SIGNAL, Can.HOLD_SOCKETS})
+
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        *,
+        names: Mapping[str, str],
+        generations: Mapping[str, int],
+        environ: Mapping[str, str],
+    ) -> None:
+        self._supervisor = supervisor
         self._names = dict(names)
         self._generations = dict(generations)
+        self._environ = environ
         self._instances = {name: instance for instance, name in names.items()}
         self._tracked: dict[str, _Tracked] = {}
-        self._wants: SimpleQueue[Run | Callable[[], None]] = SimpleQueue()
-        self._hinted = False
-        self._closing = False
+        self._starting: dict[str, Run] = {}
+        #: What is to be stopped as soon as it is known to run.
+        self._early_stops: dict[Run, Stop] = {}
+        #: Environment and directory of the last start, for stop commands.
+        self._launches: dict[str, Launch] = {}
+        self._wants: list[Callable[[], None]] = []
+        self._sockets = HeldSockets()
+        self._is_full = False
+        self._unseen: set[str] = set()
+
+    def attach(
+        self, reader: Reader, children: Children, *, lost: Callable[[], None], say: Callable[[str], None]
+    ) -> None:
+        """Take what is needed of the agent; `lost` is called when supervisord has hung up."""
+        self._reader = reader
+        self._children = children
+        self._lost = lost
+        self._say = say
 
     def open(self, plan: Plan, post: Post, output: Sink) -> None:
         """Begin: tell of what runs already."""
         self._sink = output
         self._plan = plan
         self._post = post
-        self._supervisor = Supervisor(self._url)
-        self._thread = threading.Thread(target=self._serve, name="supervisord", daemon=True)
-        self._wants.put(self._adopt)
-        self._thread.start()
+        self._take_back_sockets()
+        output.on_room(partial(self._reader.call, self._has_room))
+        self._reader.call(self._adopt)
 
     def change(self, plan: Plan) -> None:
         """Go by another plan from now on."""
         self._plan = plan
 
     def start(self, launch: Launch) -> None:
-        """Have a program started; its command and environment are those that were exported."""
-        self._generations[launch.instance] = launch.generation
-        self._wants.put(launch.run)
+        """Have a program started, with this start's environment; its command is the one that was exported."""
+        try:
+            self._hold(launch)
+        except LauncherError as error:
+            self._post(SpawnRefused(launch.instance, launch.generation, error))
+            return
+        self._wants.append(partial(self._start, launch))
 
     def stop(self, run: Run, how: Stop) -> None:
-        """Have a run end."""
-        self._wants.put(lambda: self._stop(run, how))
+        """Have a run end; at once where it is to be killed, which changes nothing in `state.json`."""
+        want = partial(self._stop, run, how)
+        if how.level is StopLevel.KILL:
+            self._reader.call(partial(self._do, [want]))
+        else:
+            self._wants.append(want)
 
     def release(self, instance: str) -> None:
-        """Nothing is held here."""
+        """Close the socket held for an instance."""
+        if self._sockets.release(instance):
+            self._wants.append(lambda: self._supervisor.free(_key(instance), self._names[instance]))
 
-    def hint(self) -> None:
-        """Something has happened in supervisord; from any thread."""
-        if not self._hinted:  # one look tells all that happened before it
-            self._hinted = True
-            self._wants.put(self._look)
-
-    def printed(self, name: str, pid: int, data: bytes) -> None:
-        """A program has printed something, as far as supervisord was asked to tell; from any thread."""
-        self._wants.put(lambda: self._hand_over(name, pid, data))
+    def commit(self, state: bytes) -> None:
+        """Have done what was wanted; `state` is how everything is, for those who ask supervisord."""
+        wants, self._wants = self._wants, []
+        wants.append(lambda: self._supervisor.tell(state))
+        self._reader.call(partial(self._do, wants))
 
     def close(self) -> None:
         """Let go; what runs goes on."""
-        self._closing = True
-        self._wants.put(lambda: None)
-        self._thread.join()
+        self._reader.call(self._supervisor.close)
+        self._sockets.close()
 
-    # In the engine's thread ----------------------------------------------------------------------------------------
+    # In the loop's thread --------------------------------------------------------------------------------------------
 
-    def _serve(self) -> None:
-        while not self._closing:
-            starts: list[Run] = []
-            wants = self._gathered()
+    def _hold(self, launch: Launch) -> None:
+        """Bind what is to be held, unless it is, and leave it with supervisord."""
+        if not self._supervisor.is_known:
+            return  # an app then binds its own port
+        instance = launch.instance
+        if not launch.sockets:
+            self.release(instance)
+            return
+        had = self._sockets.held(instance)
+        bound = self._sockets.hold(instance, launch.sockets, label=self._plan.instances[instance].label)
+        if bound is not None and bound is not had:
+            copy = bound.dup()  # it may be closed here before it is sent
+            self._wants.append(partial(self._keep, instance, copy, launch.sockets[0].name))
+
+    def _take_back_sockets(self) -> None:
+        """Hold what an earlier agent held, and close what nobody needs any more."""
+        for key, descriptor in self._supervisor.kept.items():
+            kept = socket.socket(fileno=descriptor)
+            instance = next((name for name in self._plan.instances if _key(name) == key), None)
+            if instance is None:
+                kept.close()
+                self._wants.append(partial(self._supervisor.free, key))
+                continue
+            host, port = kept.getsockname()[:2]
+            self._sockets.take_over(instance, HeldSocket(self._plan.instances[instance].service, host, port), kept)
+
+    # In the reader's thread ------------------------------------------------------------------------------------------
+
+    def _do(self, wants: list[Callable[[], None]]) -> None:
+        # If it does not answer it is ending, and will end us; or being reloaded, and begin us anew.
+        try:
             for want in wants:
-                if isinstance(want, Run):
-                    starts.append(want)
-                else:
-                    self._start(starts)
-                    starts = []
-                    # If it does not answer it is ending, and will end us; or being reloaded, and begin us anew.
-                    with suppress(Unreachable):
-                        want()
-            self._start(starts)
-        self._supervisor.close()
-
-    def _gathered(self) -> list[Run | Callable[[], None]]:
-        """All that is wanted now: starts that come together are asked for together."""
-        found: list[Run | Callable[[], None]] = []
-        with suppress(Empty):
-            found.append(self._wants.get(timeout=LOOK))
-            while len(found) < TOGETHER:
-                found.append(self._wants.get_nowait())
-        return found or [self._look]
+                want()
+        except Unreachable:
+            self._lost()
 
     def _adopt(self) -> None:
-        for name, program in self._supervisor.programs().items():
-            instance = self._instances.get(name)
-            if instance is None:
+        for name, program in self._supervisor.programs.items():
+            instance = self._instances.get(name, "")
+            if instance not in self._plan.instances:
                 continue
             if program.runs:
-                self._take(instance, program, self._generations.get(instance, 0))
+                self._take(instance, program.pid, program.started, self._generations.get(instance, 0))
             elif has_completed(self._plan, instance, program):
-                self._take(instance, program, self._generations.get(instance, 0))
+                self._take(instance, program.pid, program.started, self._generations.get(instance, 0))
                 self._ended(instance, program)
         self._post(Opened(EngineName.SUPERVISORD))
+        for heard in self._supervisor.early:
+            self._take_in(heard)
+        self._listen()
 
-    def _take(self, instance: str, program: Program, generation: int) -> None:
-        self._generations[instance] = generation
-        self._tracked[instance] = _Tracked(Run(instance, generation), program.pid, program.started)
-        self._post(Adopted(instance, generation, program.pid, float(program.started)))
+    def _listen(self) -> None:
+        self._reader.when_readable(self._supervisor.fileno(), self._hear)
 
-    def _start(self, runs: list[Run]) -> None:
-        if not runs:
-            return
+    def _hear(self) -> None:
         try:
-            found = list(self._supervisor.start([self._names[run.instance] for run in runs]))
-        except Unreachable as problem:
-            found = [SpawnFailed(str(problem)) for _run in runs]
-        for run, program in zip(runs, found, strict=True):
-            if isinstance(program, LauncherError):
-                self._post(SpawnRefused(run.instance, run.generation, program))
-                continue
-            self._tracked[run.instance] = _Tracked(run, program.pid, program.started)
-            self._post(Spawned(run.instance, run.generation, program.pid))
-            if not program.runs:
-                self._ended(run.instance, program)
+            for heard in self._supervisor.hear():
+                self._take_in(heard)
+        except (Unreachable, OSError):
+            self._lost()
+            return
+        self._listen()
+
+    def _take_in(self, heard: Heard) -> None:
+        match heard:
+            case Printed(name, pid, data):
+                self._print(name, pid, data)
+            case Started(name, result):
+                self._started(self._starting.pop(name), result)
+            case Runs(name, pid, started):
+                instance = self._instances.get(name)
+                tracked = self._tracked.get(instance or "")
+                if instance is not None and (tracked is None or tracked.pid != pid):
+                    self._take(instance, pid, started, self._generations.get(instance, 0) + 1)
+            case Ended(program):
+                instance = self._instances.get(program.name, "")
+                tracked = self._tracked.get(instance)
+                if tracked is not None and tracked.pid == program.pid:
+                    self._ended(instance, program)
+            case Missed(name):
+                self._tell_unseen(self._instances.get(name, name))
+
+    def _take(self, instance: str, pid: int, started: int, generation: int) -> None:
+        self._generations[instance] = generation
+        self._tracked[instance] = _Tracked(Run(instance, generation), pid)
+        self._post(Adopted(instance, generation, pid, float(started)))
+
+    def _start(self, launch: Launch) -> None:
+        name = self._names[launch.instance]
+        self._generations[launch.instance] = launch.generation
+        self._launches[launch.instance] = launch
+        self._starting[name] = launch.run
+        own = {key: value for key, value in launch.env.items() if self._environ.get(key) != value}
+        self._supervisor.start(name, own)
+
+    def _started(self, run: Run, result: Program | LauncherError) -> None:
+        stop = self._early_stops.pop(run, None)
+        if isinstance(result, LauncherError):
+            self._post(SpawnRefused(run.instance, run.generation, result))
+            return
+        self._tracked[run.instance] = _Tracked(run, result.pid)
+        self._post(Spawned(run.instance, run.generation, result.pid))
+        if stop is not None:
+            self._do([partial(self._stop, run, stop)])
 
     def _stop(self, run: Run, how: Stop) -> None:
         tracked = self._tracked.get(run.instance)
+        name = self._names[run.instance]
+        if self._starting.get(name) == run:
+            self._early_stops[run] = how
+            return
         if tracked is None or tracked.run != run:
             return
-        name = self._names[run.instance]
-        tracked.stopping = True
         if how.level is StopLevel.KILL:
-            # supervisord signals no program that it is stopping already, and knows no stronger stop.
             tracked.sent = signal.SIGKILL
-            with suppress(OSError):
-                os.killpg(tracked.pid, signal.SIGKILL)
-            return
-        wanted = how.signal.upper().removeprefix("SIG")
-        tracked.sent = signal.Signals[f"SIG{wanted}"]
-        if wanted == self._plan.service_of(run.instance).stop.signal.upper().removeprefix("SIG"):
-            self._supervisor.stop(name)
+            self._supervisor.signal(name, tracked.pid, signal.SIGKILL)
+        elif how.command and (launch := self._launches.get(run.instance)) is not None:
+            tracked.sent = signal.SIGTERM
+            tracked.end_command = self._children.run(
+                ("/bin/sh", "-c", how.command),
+                env=launch.env,
+                directory=launch.directory,
+                timeout=self._plan.service_of(run.instance).stop.grace,
+                done=_nothing,
+            )
         else:
-            self._supervisor.signal(name, wanted)
-        self.hint()
+            wanted = _number(how.signal)
+            tracked.sent = wanted
+            if wanted == _number(self._plan.service_of(run.instance).stop.signal):
+                self._supervisor.stop(name, tracked.pid)
+            else:
+                self._supervisor.signal(name, tracked.pid, wanted)
 
-    def _look(self) -> None:
-        self._hinted = False
-        programs = self._supervisor.programs()
-        for instance, name in self._names.items():
-            program = programs.get(name)
-            if program is None:
-                continue
-            tracked = self._tracked.get(instance)
-            if tracked is not None and (not program.runs or program.pid != tracked.pid):
-                self._ended(instance, program)
-                tracked = None
-            if tracked is None and program.runs:
-                # Somebody else started it.
-                self._take(instance, program, self._generations.get(instance, 0) + 1)
-
-    def _hand_over(self, name: str, pid: int, data: bytes) -> None:
-        tracked = self._tracked.get(self._instances.get(name, ""))
-        if tracked is not None and tracked.pid == pid:
-            self._sink.write(tracked.run, data)  # nobody could hold supervisord back
+    def _keep(self, instance: str, held: socket.socket, fdname: str) -> None:
+        with held:
+            self._supervisor.keep(_key(instance), held.fileno())
+        self._supervisor.hand_over(_key(instance), self._names[instance], fdname)
 
     def _ended(self, instance: str, program: Program) -> None:
         tracked = self._tracked.pop(instance)
-        if program.was_stopped and not tracked.stopping:
+        tracked.end_command()
+        if program.was_stopped and not tracked.sent:
             self._post(StopAsked(services=(instance,), by=OPERATOR, reply=lambda _outcome: None))
         self._sink.end(tracked.run)
-        self._post(Exited(instance, tracked.run.generation, self._code(tracked, program)))
+        code = program.code
+        if code is None:
+            code = -tracked.sent if tracked.sent else program.exit_code or 1
+        self._post(Exited(instance, tracked.run.generation, code))
 
-    def _code(self, tracked: _Tracked, program: Program) -> int:
-        if program.exit_code >= 0 and not program.was_stopped:
-            return program.exit_code
-        # A signal, most likely, and supervisord does not say which.
-        with suppress(Unreachable, KeyError):
-            return self._supervisor.ends()[program.name]
-        return -tracked.sent if tracked.sent else program.exit_code or 1
+    def _print(self, name: str, pid: int, data: bytes) -> None:
+        instance = self._instances.get(name, "")
+        tracked = self._tracked.get(instance)
+        if tracked is None or tracked.pid != pid:
+            return
+        if self._is_full:
+            self._unseen.add(instance)  # supervisord cannot be held back: its other programs would wait
+        elif not self._sink.write(tracked.run, data):
+            self._is_full = True
+
+    def _has_room(self) -> None:
+        self._is_full = False
+        for instance in sorted(self._unseen):
+            self._tell_unseen(instance)
+        self._unseen.clear()
+
+    def _tell_unseen(self, instance: str) -> None:
+        self._say(f"{instance} printed faster than could be taken in: all of it is in {self._names.get(instance)}.out")
 
 
 def has_completed(plan: Plan, instance: str, program: Program) -> bool:
     """Whether this is a task that has done its work in this supervisord's life."""
     service = plan.service_of(instance)
-    is_over = program.state == ProcessStates.EXITED and program.started > 0
+    is_over = program.has_exited and program.started > 0
     return service.is_task and is_over and program.exit_code in service.success_exit_codes
 
 
@@ -248,13 +327,18 @@ def wanted(
     return found
 
 
-def until_it_answers(supervisor: Supervisor, patience: float = 10.0) -> dict[str, Program]:
-    """All programs, once supervisord answers: its socket opens just before its first program starts."""
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            return supervisor.programs()
-        except Unreachable:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)  # it tells nobody when it is ready
+def _key(instance: str) -> str:
+    """Under what a held socket is kept."""
+    return f"socket {instance}"
+
+
+def _number(name: str) -> int:
+    """The number of a signal named `TERM` or `SIGTERM`."""
+    try:
+        return signal.Signals["SIG" + name.upper().removeprefix("SIG")]
+    except KeyError:
+        raise EngineCannot(f"this system has no signal {name}") from None
+
+
+def _nothing(*_: object) -> None:
+    """Nobody needs to hear how a stop command ended: the grace timer answers one that fails."""

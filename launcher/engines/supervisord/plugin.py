@@ -1,117 +1,132 @@
 """What runs inside supervisord itself: small, never blocking. `[rpcinterface:launcher]` names `make`.
 
-It wakes supervisord's loop when a signal arrives and when a program's state has changed; the loop would else sleep for
-up to a second before it reaps, tells listeners, or goes on stopping. And it remembers by which signal a process ended,
-which supervisord forgets. Both touch parts of supervisor that are not its API: on a version not known here it says so
-in supervisord's log and leaves all as it is, slower and with less to tell, still correct.
+It wakes supervisord's loop (`waker`), serves the agent (`server`), and adds XML-RPC methods that are answered from
+what the agent last told. On a version of supervisor not known here it says so in supervisord's log and leaves all as it
+is: ends are noticed within a second, and sockets are not held; still correct.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
+import json
+import time
+from pathlib import Path
 from typing import Any
 
-from supervisor import events
+from supervisor.http import NOT_DONE_YET
 from supervisor.loggers import LevelsByName
 from supervisor.options import VERSION
-from supervisor.process import Subprocess
+from supervisor.xmlrpc import Faults, RPCError
 
-#: The versions whose inner parts were looked at.
-KNOWN = ("4.2", "4.3")
+from launcher.engines.supervisord.programs import Programs, is_known, mend
+from launcher.engines.supervisord.server import Server
+from launcher.engines.supervisord.waker import Waker
+
 _WARNING = LevelsByName.WARN
-#: Where a process's wait status is kept on it.
-_STATUS = "launcher_wait_status"
+_UP = frozenset({"ready", "completed"})
+_LOST = frozenset({"failed", "skipped", "stopped"})
+#: A method that waits is asked again at the next turn of supervisord's loop, which turns when something happens.
+_SOON = 0.001
 
 
 class Interface:
-    """The methods that clients see as `launcher.NAME`. One for each HTTP server that supervisord opens."""
+    """The methods that clients see as `launcher.NAME`."""
 
-    def __init__(self, supervisord: Any) -> None:
-        self._supervisord = supervisord
+    def __init__(self, server: Server) -> None:
+        self._server = server
 
-    def ends(self) -> dict[str, int]:
-        """Return the wait status of the last process of each program that has ended, by the program's name.
+    def status(self) -> dict[str, Any]:
+        """Return every service as the agent last told of it.
 
-        @return struct  Wait statuses as waitpid(2) tells them
+        @return struct  `instances` by name (state, reason, pid, …), and `age`, how old that is in seconds
         """
-        return {
-            name: getattr(process, _STATUS)
-            for group in self._supervisord.process_groups.values()
-            for name, process in group.processes.items()
-            if getattr(process, _STATUS, None) is not None
-        }
+        return {"instances": self._instances(), "age": round(time.monotonic() - self._server.told_at, 3)}
+
+    def why(self, name: str) -> list[str]:
+        """Explain the state of a service, down to its cause.
+
+        @param string name  A service, or one of its instances
+        @return array  Lines
+        """
+        found = self._named(name)
+        if not found:
+            raise RPCError(Faults.BAD_NAME, name)
+        from msgspec.json import decode  # noqa: PLC0415  (4 MB, for who asks)
+
+        from launcher.observe.why import chain  # noqa: PLC0415
+        from launcher.orchestrator.snapshot import Snapshot  # noqa: PLC0415
+
+        return chain(decode(self._server.state, type=Snapshot), found[0]["service"])
+
+    def waitFor(self, name: str, timeout: float = 60) -> Any:  # noqa: N802  (as supervisor names its methods)
+        """Wait until a service is ready, or never will be.
+
+        @param string name  A service, or one of its instances
+        @param double timeout  At most so many seconds
+        @return string  Its state: ready or completed
+        """
+        deadline = time.monotonic() + timeout
+
+        def look() -> Any:
+            found = self._named(name)
+            states = [one["state"] for one in found]
+            if states and all(state in _UP for state in states):
+                return states[0]
+            lost = next((one for one in found if one["state"] in _LOST), None)
+            if lost is not None:
+                raise RPCError(Faults.ABNORMAL_TERMINATION, f"{name} is {lost['state']}: {lost['reason']['text']}")
+            if time.monotonic() >= deadline:
+                raise RPCError(Faults.FAILED, f"{name} is {states[0] if states else 'unknown'} after {timeout:g} s")
+            return NOT_DONE_YET
+
+        if self._server.state and not self._named(name):
+            raise RPCError(Faults.BAD_NAME, name)
+        look.delay = _SOON  # type: ignore[attr-defined]
+        look.rpcinterface = self  # type: ignore[attr-defined]
+        return look
+
+    def _named(self, name: str) -> list[dict[str, Any]]:
+        return [one for one in self._instances().values() if name in (one["name"], one["service"], one["label"])]
+
+    def _instances(self) -> dict[str, dict[str, Any]]:
+        told = json.loads(self._server.state or b'{"instances":[]}')
+        return {one["name"]: _without_none(one) for one in told["instances"]}
 
 
-def make(supervisord: Any, **_config: str) -> Interface:
-    """Make the interface, and mend supervisord on the way, once."""
-    if not any(isinstance(each, _Waker) for each in supervisord.options.get_socket_map().values()):
-        if VERSION.startswith(KNOWN):
-            _Waker(supervisord.options)
-            _remember_ends()
-        else:
-            text = f"launcher does not know supervisor {VERSION}: ends are noticed within a second, not at once"
-            supervisord.options.logger.log(_WARNING, text)
-    return Interface(supervisord)
+def _without_none(value: Any) -> Any:
+    """XML-RPC knows no null."""
+    if isinstance(value, dict):
+        return {key: _without_none(one) for key, one in value.items() if one is not None}
+    return [_without_none(one) for one in value] if isinstance(value, list) else value
 
 
-class _Waker:
-    """A pipe that supervisord's loop reads: signals are written to it by the kernel's notice, state changes by us.
+def make(supervisord: Any, run: str = "", **_config: str) -> Interface:
+    """Make the interface, and mend supervisord on the way: once for each of its lives, for each HTTP server it opens.
 
-    It is among the sockets of supervisord's HTTP server, by the protocol of those; it goes when supervisord ends or
-    reloads, so that no signal is ever written to somebody else's descriptor.
+    `run` is the run folder of the agent.
     """
-
-    def __init__(self, options: Any) -> None:
-        self._sockets = options.get_socket_map()
-        self._woken, self._waker = os.pipe()
-        os.set_blocking(self._woken, False)
-        os.set_blocking(self._waker, False)
-        self._sockets[self._woken] = self
-        signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
-        events.subscribe(events.ProcessStateEvent, self.ring)
-        self._cleanup = options.cleanup
-        options.cleanup = self.close
-        self._options = options
-
-    def ring(self, _event: object = None) -> None:
-        """Have the loop come round once more."""
-        with contextlib.suppress(OSError):  # it is full of rings, or closed
-            os.write(self._waker, b"!")
-
-    def close(self) -> None:
-        """What supervisord calls last: let go, then do its own."""
-        signal.set_wakeup_fd(-1)
-        self._sockets.pop(self._woken, None)
-        os.close(self._woken)
-        os.close(self._waker)
-        self._waker = -1
-        self._options.cleanup = self._cleanup
-        self._cleanup()
-
-    def readable(self) -> bool:
-        return True
-
-    def writable(self) -> bool:
-        return False
-
-    def handle_read_event(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.read(self._woken, 4096)
-
-    def handle_error(self) -> None:
-        """Nothing that could fail is done."""
+    options = supervisord.options
+    server = next((each for each in options.get_socket_map().values() if isinstance(each, Server)), None)
+    if server is None:
+        server = Server(options, Path(run), Programs(supervisord))
+        closing = [server.close]
+        if is_known():
+            mend()
+            closing.append(Waker(options).close)
+        else:
+            text = f"launcher does not know supervisor {VERSION}: it is slower here, and holds no sockets"
+            options.logger.log(_WARNING, text)
+        _before_cleanup(options, closing)
+    return Interface(server)
 
 
-def _remember_ends() -> None:
-    finish = Subprocess.finish
-    if getattr(finish, "is_ours", False):
-        return
+def _before_cleanup(options: Any, closing: list[Any]) -> None:
+    """Let go when supervisord ends or reloads: `cleanup` is what it calls last."""
+    cleanup = options.cleanup
 
-    def remembering(self: Any, pid: int, status: int) -> Any:
-        setattr(self, _STATUS, status)
-        return finish(self, pid, status)
+    def all_of_it() -> None:
+        options.cleanup = cleanup
+        for close in closing:
+            close()
+        cleanup()
 
-    remembering.is_ours = True  # type: ignore[attr-defined]
-    Subprocess.finish = remembering
+    options.cleanup = all_of_it

@@ -1,0 +1,151 @@
+"""supervisord's programs as the agent needs them: started with an environment of this start, a socket handed over.
+
+Runs inside supervisord, beside its own methods, which do all the rest. What it changes in `Subprocess` is no API of
+supervisor: only on versions that were looked at (`is_known`); elsewhere programs start with what the configuration
+says, and how a process was killed is not told.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import Any
+
+from supervisor.options import VERSION
+from supervisor.process import Subprocess
+from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
+from supervisor.states import STOPPED_STATES, getProcessStateDescription
+from supervisor.xmlrpc import Faults, RPCError
+
+#: The versions whose inner parts were looked at.
+KNOWN = ("4.2", "4.3")
+#: Where a process's wait status is kept on it.
+_STATUS = "launcher_wait_status"
+#: The socket that each program's next processes are handed: its descriptor and its name.
+_held: dict[str, tuple[int, str]] = {}
+#: sd_listen_fds(3): the first descriptor handed over.
+_FIRST = 3
+
+
+def is_known() -> bool:
+    """Whether this supervisor's inner parts were looked at."""
+    return bool(VERSION.startswith(KNOWN))
+
+
+class Programs:
+    """The programs of one supervisord; each is alone in a group of its name."""
+
+    def __init__(self, supervisord: Any) -> None:
+        self._supervisord = supervisord
+        self._rpc = SupervisorNamespaceRPCInterface(supervisord)
+
+    def all(self) -> list[dict[str, object]]:
+        """Every program as it is, event listeners (the agent) too."""
+        return [
+            _told(process)
+            for group in list(self._supervisord.process_groups.values())
+            for process in list(group.processes.values())
+        ]
+
+    def start(self, name: str, environment: dict[str, str]) -> dict[str, object]:
+        """Start a program, `environment` over what its configuration says; how it is then, or a `fault` and its text.
+
+        One that runs is left as it is.
+        """
+        process = self._of(name)
+        if process is None:
+            return {"fault": Faults.BAD_NAME, "text": name}
+        own = process.config.environment
+        process.config.environment = {**(own or {}), **environment}
+        try:
+            self._rpc.startProcess(f"{name}:{name}", False)
+        except RPCError as refusal:
+            if refusal.code not in (Faults.ALREADY_STARTED, Faults.ABNORMAL_TERMINATION):
+                text = process.spawnerr or refusal.text.partition(": ")[2] or refusal.text
+                return {"fault": refusal.code, "text": text}
+        finally:
+            process.config.environment = own  # else `supervisorctl update` would see a change
+        return _told(process)
+
+    def stop(self, name: str, pid: int) -> None:
+        """Have a program's process stopped, with its own signal."""
+        process = self._of(name)
+        if process is not None and pid and process.pid == pid:
+            with suppress(RPCError):  # it, or supervisord, is ending already
+                self._rpc.stopProcess(f"{name}:{name}", False)
+
+    def signal(self, name: str, pid: int, number: int) -> None:
+        """Send a signal to the group of a program's process, whatever supervisord is doing with it."""
+        process = self._of(name)
+        if process is not None and pid and process.pid == pid:
+            with suppress(ProcessLookupError):
+                os.killpg(pid, number)
+
+    def hold(self, name: str, descriptor: int, fdname: str) -> None:
+        """Hand a socket to the processes of a program that are started from now on."""
+        _held[name] = (descriptor, fdname)
+
+    def release(self, name: str) -> None:
+        """Hand nothing over any more."""
+        _held.pop(name, None)
+
+    def shut_down(self) -> None:
+        """Have supervisord stop what runs, and end."""
+        with suppress(RPCError):  # it is ending already
+            self._rpc.shutdown()
+
+    def _of(self, name: str) -> Any:
+        group = self._supervisord.process_groups.get(name)
+        return None if group is None else group.processes.get(name)
+
+
+def end_of(process: Any) -> dict[str, object] | None:
+    """How a program's process ended, once its state says that it has; None: it has not."""
+    return _told(process) if process.pid and process.state in STOPPED_STATES else None
+
+
+def _told(process: Any) -> dict[str, object]:
+    return {
+        "name": process.config.name,
+        "pid": process.pid,
+        "state": getProcessStateDescription(process.state),
+        "started": int(process.laststart),
+        "exit_code": process.exitstatus,
+        "status": getattr(process, _STATUS, None),
+    }
+
+
+def mend() -> None:
+    """Have every process remember its wait status, and take over the socket held for it: once, for all that come."""
+    finish, prepare = Subprocess.finish, Subprocess._prepare_child_fds  # noqa: SLF001  (there is no other place)
+    if getattr(finish, "is_ours", False):
+        return
+
+    def remembering(self: Any, pid: int, status: int) -> Any:
+        setattr(self, _STATUS, status)
+        return finish(self, pid, status)
+
+    def handing_over(self: Any) -> None:
+        # In the child, which is about to become the program: what is changed here is nobody else's.
+        options = self.config.options
+        options.close_fd = _nothing  # a thousand calls: below it is one
+        prepare(self)
+        first = _FIRST
+        if (held := _held.get(self.config.name)) is not None:
+            descriptor, name = held
+            if descriptor == _FIRST:
+                os.set_inheritable(_FIRST, True)  # dup2 would leave it as it is
+            else:
+                os.dup2(descriptor, _FIRST)
+            first += 1
+            handed = {"LISTEN_FDS": "1", "LISTEN_FDNAMES": name, "LISTEN_PID": str(os.getpid())}
+            self.config.environment = {**(self.config.environment or {}), **handed}
+        os.closerange(first, max(options.minfds, first))
+
+    remembering.is_ours = True  # type: ignore[attr-defined]
+    Subprocess.finish = remembering
+    Subprocess._prepare_child_fds = handing_over  # noqa: SLF001
+
+
+def _nothing(_descriptor: int) -> None:
+    """Close nothing."""

@@ -1,0 +1,249 @@
+"""The plugin's end of the line to the agent: a Unix socket on which supervisord itself listens.
+
+Runs inside supervisord's loop and never blocks it. The agent says what is to be started, stopped and kept; it hears,
+in the order in which they happened, what programs print and how they begin and end. What must outlive an agent is
+kept here: sockets (held listeners, and those on which services say that they are ready), and the last state that the
+agent told, for those who ask meanwhile. One agent at a time: the newest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from supervisor import events
+
+from launcher.engines.supervisord.frames import SOCKET, Unpacker, pack
+from launcher.engines.supervisord.programs import Programs, end_of, is_known
+
+#: So many bytes of output wait for an agent that does not read; what comes then is in the program's log file only.
+_MOST = 4 * 1024 * 1024
+_AT_ONCE = 65536
+_MOST_DESCRIPTORS = 64
+
+
+class Server:
+    """Listens in the run folder until `close`."""
+
+    def __init__(self, options: Any, run: Path, programs: Programs) -> None:
+        self._sockets = options.get_socket_map()
+        self._path = path = run / SOCKET
+        self._programs = programs
+        self._kept: dict[str, int] = {}
+        self._agent: _Connection | None = None
+        #: What happens while a program is being started: told after the answer.
+        self._aside: list[bytes] | None = None
+        #: What the agent last told of itself, and when (monotonic).
+        self.state = b""
+        self.told_at = 0.0
+        path.unlink(missing_ok=True)  # of a supervisord that was killed
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.setblocking(False)
+        mask = os.umask(0o177)
+        try:
+            self._listener.bind(str(path))
+        finally:
+            os.umask(mask)
+        self._listener.listen(4)
+        self._sockets[self._listener.fileno()] = self
+        events.subscribe(events.ProcessStateEvent, self._moved)
+        events.subscribe(events.ProcessLogStdoutEvent, self._printed)
+
+    def close(self) -> None:
+        """Let go of everything."""
+        with contextlib.suppress(ValueError):  # it forgets all subscribers when it begins anew
+            events.unsubscribe(events.ProcessStateEvent, self._moved)
+            events.unsubscribe(events.ProcessLogStdoutEvent, self._printed)
+        self._drop_agent()
+        self._sockets.pop(self._listener.fileno(), None)
+        self._listener.close()
+        self._path.unlink(missing_ok=True)
+        for key in list(self._kept):
+            self._free(key)
+
+    # What supervisord's loop asks of its sockets ---------------------------------------------------------------------
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return False
+
+    def handle_read_event(self) -> None:
+        """An agent calls."""
+        with contextlib.suppress(BlockingIOError):
+            sock, _ = self._listener.accept()
+            self._drop_agent()
+            self._agent = agent = _Connection(sock, self._sockets, self)
+            agent.send(pack("hello", known=is_known()))
+            for key, descriptor in self._kept.items():
+                agent.send(pack("kept", key=key), descriptor)
+            agent.send(pack("programs", json.dumps(self._programs.all()).encode()))
+
+    def handle_error(self) -> None:
+        """Go on; the next agent may have more luck."""
+
+    # What the agent asks ---------------------------------------------------------------------------------------------
+
+    def obey(self, head: dict[str, Any], payload: bytes, take: Any) -> None:
+        """Do one thing; `take` gives the descriptor that came with it."""
+        match head["kind"]:
+            case "start":
+                self._start(head["name"], json.loads(payload))
+            case "stop":
+                self._programs.stop(head["name"], head["pid"])
+            case "signal":
+                self._programs.signal(head["name"], head["pid"], head["number"])
+            case "keep":
+                self._keep(head["key"], take())
+            case "hand":
+                self._programs.hold(head["name"], self._kept[head["key"]], head["fdname"])
+            case "free":
+                self._programs.release(head.get("name", ""))
+                self._free(head["key"])
+            case "state":
+                self.state, self.told_at = payload, time.monotonic()
+            case "shutdown":
+                self._programs.shut_down()
+
+    def _start(self, name: str, environment: dict[str, str]) -> None:
+        self._aside = []
+        try:
+            found = self._programs.start(name, environment)
+        finally:
+            aside, self._aside = self._aside, None
+        self._tell(pack("started", b"", **{**found, "name": name}))
+        for frame in aside:
+            self._tell(frame)
+
+    def _keep(self, key: str, descriptor: int) -> None:
+        self._free(key)
+        self._kept[key] = descriptor
+
+    def _free(self, key: str) -> None:
+        descriptor = self._kept.pop(key, None)
+        if descriptor is not None:
+            os.close(descriptor)
+
+    # What the agent is told ------------------------------------------------------------------------------------------
+
+    def _moved(self, event: Any) -> None:
+        process = event.process
+        ended = end_of(process)
+        if ended is not None:
+            self._tell(pack("ended", b"", **ended))
+        elif isinstance(event, events.ProcessStateRunningEvent):
+            self._tell(pack("runs", name=process.config.name, pid=process.pid, started=int(process.laststart)))
+
+    def _printed(self, event: Any) -> None:
+        agent = self._agent
+        if agent is None:
+            return
+        name, pid = event.process.config.name, event.pid
+        if agent.waiting > _MOST:
+            agent.missed = True
+        elif agent.missed:
+            agent.missed = False
+            self._tell(pack("missed", name=name))
+        if not agent.missed:
+            data = event.data if isinstance(event.data, bytes) else event.data.encode()
+            self._tell(pack("out", data, name=name, pid=pid))
+
+    def _tell(self, frame: bytes) -> None:
+        if self._aside is not None:
+            self._aside.append(frame)
+        elif self._agent is not None:
+            self._agent.send(frame)
+
+    def _drop_agent(self) -> None:
+        agent, self._agent = self._agent, None
+        if agent is not None:
+            agent.close()
+
+    def left(self, agent: _Connection) -> None:
+        """An agent has hung up."""
+        if self._agent is agent:
+            self._agent = None
+
+
+class _Connection:
+    """One agent's connection, among supervisord's sockets."""
+
+    def __init__(self, sock: socket.socket, sockets: dict[int, Any], server: Server) -> None:
+        self._sock = sock
+        self._sockets = sockets
+        self._server = server
+        self._frames = Unpacker()
+        self._taken: deque[int] = deque()
+        self._out: deque[tuple[bytes, int | None]] = deque()
+        #: How many bytes wait to be read by the agent, and whether output is being left out for it.
+        self.waiting = 0
+        self.missed = False
+        sock.setblocking(False)
+        sockets[sock.fileno()] = self
+
+    def send(self, frame: bytes, descriptor: int | None = None) -> None:
+        """Send a frame now, or as soon as there is room."""
+        self._out.append((frame, descriptor))
+        self.waiting += len(frame)
+        self._flush()
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._sock.fileno() >= 0:
+            self._sockets.pop(self._sock.fileno(), None)
+            self._sock.close()
+            while self._taken:
+                os.close(self._taken.popleft())
+            self._server.left(self)
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return bool(self._out)
+
+    def handle_read_event(self) -> None:
+        try:
+            data, descriptors, _flags, _address = socket.recv_fds(self._sock, _AT_ONCE, _MOST_DESCRIPTORS)
+        except BlockingIOError:
+            return
+        except OSError:
+            data, descriptors = b"", []
+        self._taken.extend(descriptors)
+        if not data:
+            self.close()
+            return
+        for head, payload in self._frames.feed(data):
+            self._server.obey(head, payload, self._taken.popleft)
+
+    def handle_write_event(self) -> None:
+        self._flush()
+
+    def handle_error(self) -> None:
+        """It said what nobody understands: the agent is started anew, and begins with what runs."""
+        self.close()
+
+    def _flush(self) -> None:
+        try:
+            while self._out:
+                data, descriptor = self._out[0]
+                if descriptor is None:
+                    sent = self._sock.send(data)
+                else:
+                    sent = socket.send_fds(self._sock, [data], [descriptor])
+                self.waiting -= sent
+                if sent < len(data):
+                    self._out[0] = (data[sent:], None)
+                    return
+                self._out.popleft()
+        except BlockingIOError:
+            return
+        except OSError:
+            self.close()
