@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from supervisor import events
 from supervisor.http import NOT_DONE_YET
 from supervisor.loggers import LevelsByName
 from supervisor.options import VERSION
@@ -107,11 +108,13 @@ def make(supervisord: Any, run: str = "", **_config: str) -> Interface:
     options = supervisord.options
     server = next((each for each in options.get_socket_map().values() if isinstance(each, Server)), None)
     if server is None:
-        server = Server(options, Path(run), Programs(supervisord))
+        programs = Programs(supervisord)
+        server = Server(options, Path(run), programs)
         closing = [server.close]
         if is_known():
             mend()
-            closing.append(Waker(options).close)
+            events.subscribe(events.ProcessStateStoppingEvent, lambda event: programs.stop_layer_of(event.process))
+            closing.append(Waker(options, goes_on=lambda: programs.is_ending_idly).close)
         else:
             text = f"launcher does not know supervisor {VERSION}: it is slower here, and holds no sockets"
             options.logger.log(_WARNING, text)

@@ -14,7 +14,7 @@ from typing import Any
 from supervisor.options import VERSION
 from supervisor.process import Subprocess
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
-from supervisor.states import STOPPED_STATES, getProcessStateDescription
+from supervisor.states import RUNNING_STATES, STOPPED_STATES, SupervisorStates, getProcessStateDescription
 from supervisor.xmlrpc import Faults, RPCError
 
 #: The versions whose inner parts were looked at.
@@ -38,6 +38,7 @@ class Programs:
     def __init__(self, supervisord: Any) -> None:
         self._supervisord = supervisord
         self._rpc = SupervisorNamespaceRPCInterface(supervisord)
+        self._is_ending = False
 
     def all(self) -> list[dict[str, object]]:
         """Every program as it is, event listeners (the agent) too."""
@@ -88,6 +89,29 @@ class Programs:
     def release(self, name: str) -> None:
         """Hand nothing over any more."""
         _held.pop(name, None)
+
+    def stop_layer_of(self, stopping: Any) -> None:
+        """Stop what has the same priority as a program that supervisord stops because it ends.
+
+        It stops one program after the other, each when the one before has ended; those of a layer do not depend on
+        each other.
+        """
+        if self._is_ending or self._supervisord.options.mood >= SupervisorStates.RUNNING:
+            return
+        self._is_ending = True  # for each of these is told of, too
+        for group in self._supervisord.process_groups.values():
+            for process in group.processes.values():
+                if process.config.priority == stopping.config.priority and process.state in RUNNING_STATES:
+                    process.stop()
+        self._is_ending = False
+
+    @property
+    def is_ending_idly(self) -> bool:
+        """Whether supervisord ends and what it waits for has ended: it takes note of one program in a turn."""
+        supervisord = self._supervisord
+        if supervisord.options.mood >= SupervisorStates.RUNNING or not supervisord.stopping:
+            return False
+        return not supervisord.stop_groups or not supervisord.stop_groups[-1].get_unstopped_processes()
 
     def shut_down(self) -> None:
         """Have supervisord stop what runs, and end."""

@@ -10,15 +10,17 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections.abc import Callable
 from typing import Any
 
 from supervisor import events
 
 
 class Waker:
-    """The pipe. Made once for each life of supervisord."""
+    """The pipe. Made once for each life of supervisord; `goes_on` says whether another turn has something to do."""
 
-    def __init__(self, options: Any) -> None:
+    def __init__(self, options: Any, *, goes_on: Callable[[], bool]) -> None:
+        self._goes_on = goes_on
         self._sockets = options.get_socket_map()
         self._woken, self._waker = os.pipe()
         os.set_blocking(self._woken, False)
@@ -26,6 +28,7 @@ class Waker:
         self._sockets[self._woken] = self
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         events.subscribe(events.ProcessStateEvent, self.ring)
+        self.ring()  # its first turn would come after a second too
 
     def ring(self, _event: object = None) -> None:
         """Have the loop come round once more."""
@@ -51,6 +54,8 @@ class Waker:
     def handle_read_event(self) -> None:
         with contextlib.suppress(BlockingIOError):
             os.read(self._woken, 4096)
+        if self._goes_on():
+            self.ring()
 
     def handle_error(self) -> None:
         """Nothing that could fail is done."""
