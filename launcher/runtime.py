@@ -122,7 +122,7 @@ class Runtime:
             pid=os.getpid(),
             memory=memory,
             stays=stays,
-            outlived=supervised is not None,
+            supervisor="" if supervised is None else supervised.identity,
         )
         self._engine = engine
         self._guard = guard
@@ -202,13 +202,13 @@ class Runtime:
 
     def run(
         self,
-        services: Sequence[str],
+        services: Sequence[str] | None,
         *,
         named: bool,
         accepted: Callable[[], None],
         settled: Callable[[Outcome], None],
     ) -> int:
-        """Start `services` (none: all), go on until nothing can run any more, and give the exit status.
+        """Start `services` (none of them: all; None: nothing), go on until nothing can run, and give the exit status.
 
         `accepted` is called once the launcher can be spoken to; `settled` hears, in the loop's thread, how the start-up
         ended. `named`: the user named these services.
@@ -226,7 +226,8 @@ class Runtime:
             settled(outcome)
             self._followers.settled()
 
-        self.loop.post(StartAsked(services=tuple(services), by="asked for", named=named, reply=heard))
+        if services is not None:
+            self.loop.post(StartAsked(services=tuple(services), by="asked for", named=named, reply=heard))
         accepted()
         # What was made until here stays to the end: no collection need look at it again.
         gc.freeze()

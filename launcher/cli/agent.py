@@ -59,8 +59,10 @@ def _run(words: list[str]) -> int:
         supervisor = Supervisor(folder)
     except Unreachable as problem:
         raise EngineCannot(str(problem)) from problem
-    wishes = {name: one.wish for name, one in past.items()}
-    services = sorted(wanted(given.plan, supervisor.programs, wishes, given.names))
+    # What was wanted under another supervisord is of no interest to this one.
+    is_same = memory is not None and memory.supervisor == supervisor.identity
+    wishes = {name: one.wish for name, one in past.items()} if is_same else {}
+    services = sorted(wanted(given.plan, supervisor.programs, wishes, given.names, attended=given.attended))
     engine = SupervisordEngine(
         supervisor,
         names=given.names,
@@ -77,11 +79,12 @@ def _run(words: list[str]) -> int:
         memory=memory,
         show=Show(descriptor=sys.stderr.fileno(), quiet=frozenset(given.plan.services)),
         supervised=engine,
-        stays=True,
+        stays=not given.attended,
     )
     for note in [*notes, *_strangers(given, supervisor.programs)]:
         runtime.say(note)
-    return _end(runtime, runtime.run(services, named=False, accepted=_nothing, settled=_nothing), folder)
+    status = runtime.run(services or None, named=False, accepted=_nothing, settled=_nothing)
+    return _end(runtime, status, folder)
 
 
 def _read(path: Path) -> Handover:

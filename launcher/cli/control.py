@@ -27,8 +27,14 @@ LAST_LINES = 10
 
 
 def stop(args: Namespace) -> int:
-    """Stop services, or everything."""
-    return _command(args, lambda client: client.stop(args.words), tells=bool(args.words))
+    """Stop services, or everything: then return when the launcher has gone, and supervisord where it ran under that."""
+    folder = None if args.words or args.host else folder_of(args)
+    status = _command(args, lambda client: client.stop(args.words), tells=bool(args.words))
+    if folder is not None:
+        from launcher.cli.join import await_end  # noqa: PLC0415
+
+        await_end(folder)
+    return status
 
 
 def restart(args: Namespace) -> int:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from launcher.plan.model import Plan
 
 
+#: What starts the agent, before the file with the plan.
+AGENT_WORDS = (sys.executable, "-m", "launcher.cli.agent")
+
+
 def export(args: Namespace) -> int:
     """Export, or check what was exported."""
     from launcher.cli.export_procfile import export_procfile, is_for_honcho  # noqa: PLC0415
@@ -41,7 +45,7 @@ def export(args: Namespace) -> int:
     if args.check:
         return check(rendered.files, location, command)
     if options.agent is not None:
-        _make_folders(Path(options.agent.run), options.log)
+        make_folders(Path(options.agent.run), options.log)
     return write(rendered.files, location, command, force=args.force)
 
 
@@ -56,14 +60,10 @@ def _options(args: Namespace, target: Target) -> Options:
     from launcher.exporters.base import Options  # noqa: PLC0415
     from launcher.exporters.names import word_of  # noqa: PLC0415
     from launcher.host import SERVE  # noqa: PLC0415
-    from launcher.world import SystemWorld  # noqa: PLC0415
 
-    profile = target.loaded.profile
-    world = SystemWorld(target.project.root, os.environ)
-    named = {service.python or profile.settings.python or "" for service in profile.services.values()}
     return Options(
         app=word_of(args.app or target.project.root.name),
-        pythons={name: world.python_for(name or None) for name in named},
+        pythons=pythons_of(target),
         serve=SERVE,
         with_secrets=args.with_secrets,
         agent=_agent(args, target),
@@ -73,13 +73,23 @@ def _options(args: Namespace, target: Target) -> Options:
     )
 
 
+def pythons_of(target: Target) -> dict[str, str]:
+    """The interpreter that serves apps here, by the name that services have for it."""
+    from launcher.world import SystemWorld  # noqa: PLC0415
+
+    profile = target.loaded.profile
+    world = SystemWorld(target.project.root, os.environ)
+    named = {service.python or profile.settings.python or "" for service in profile.services.values()}
+    return {name: world.python_for(name or None) for name in named}
+
+
 def _agent(args: Namespace, target: Target) -> Agent | None:
     from launcher.exporters.base import Agent  # noqa: PLC0415
 
     if args.format != "supervisord" or args.plain:
         return None
     return Agent(
-        words=(sys.executable, "-m", "launcher.cli.agent"),
+        words=AGENT_WORDS,
         run=str(target.folder.absolute()),
         settings=target.loaded.profile.settings,
     )
@@ -107,7 +117,7 @@ _FLAGS = {
 }
 
 
-def _make_folders(run: Path, log: str) -> None:
+def make_folders(run: Path, log: str) -> None:
     """Supervisord makes no folder for its socket or its logs."""
     from launcher.errors import OutputUnwritable  # noqa: PLC0415
 

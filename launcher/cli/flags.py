@@ -12,7 +12,10 @@ def _start(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("words", nargs="*", metavar="[PROFILE] SERVICE", help="a profile, and services of it")
     parser.add_argument("--services", metavar="A,B", help="the services, where a name could also be a profile")
     parser.add_argument("--detach", action="store_true", help="go on in the background")
-    parser.add_argument("--wait", action="store_true", help="with --detach: return when everything is ready")
+    parser.add_argument("--wait", action="store_true", help="the same, but return only when everything is ready")
+    parser.add_argument(
+        "--engine", choices=("local", "supervisord"), help="what runs the processes (default: the profile's)"
+    )
     parser.add_argument("--timeout", type=float, metavar="SECONDS", help="with --wait: give up waiting after so long")
     parser.add_argument("-p", "--port", metavar="N", help="a Procfile's first port (default: $PORT, else 5000)")
     parser.add_argument("-c", "--concurrency", metavar="A=2,B=1", help="how many of each (default: one)")

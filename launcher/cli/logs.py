@@ -74,7 +74,9 @@ def _wanted(args: Namespace) -> Wanted:
 
 def _paths(folder: Path, words: list[str]) -> dict[str, Path]:
     """The log files of the instances meant, by name; raises UnknownService for a word that means none."""
-    paths = {path.name.removesuffix(".log"): path for path in sorted((folder / "logs").glob("*.log"))}
+    # Those of instances: a supervisord and its agent have theirs there too.
+    found = sorted((folder / "logs").glob("*.[0-9]*.log"))
+    paths = {path.name.removesuffix(".log"): path for path in found}
     for word in words:
         if not any(_is_meant(name, [word]) for name in paths):
             raise UnknownService(f'no log of "{word}"{did_you_mean(word, [service_of(name) for name in paths])}')

@@ -28,8 +28,15 @@ def start(args: Namespace) -> int:
     """Start what was asked for; the exit status."""
     from launcher.cli.target import keep, start_target  # noqa: PLC0415
     from launcher.control.running import Lock  # noqa: PLC0415
+    from launcher.profile.model import EngineName  # noqa: PLC0415
 
+    args.detach = args.detach or args.wait
     target = start_target(args)
+    if EngineName(target.loaded.profile.settings.engine) is EngineName.SUPERVISORD:
+        from launcher.cli.supervised import start_supervised  # noqa: PLC0415
+
+        gc.enable()
+        return start_supervised(target, args)
     lock = Lock(target.folder)
     if not lock.acquire(target.profile):
         from launcher.cli.join import join  # noqa: PLC0415
@@ -145,10 +152,11 @@ def show_of(args: Namespace, plan: Plan, report: Report | None, services: Iterab
 
 def _announce(runtime: Runtime, lines: Iterable[str], took: float) -> None:
     """Say that all are up, and where they can be reached; of a Procfile nothing, as honcho does."""
+    from launcher.cli.sentences import all_ready  # noqa: PLC0415
+
     if runtime.loop.stage.plan.procfile:
         return
-    reachable = [line.replace(" is ready at ", " at ") for line in lines if " is ready at " in line]
-    runtime.say(f"all ready after {took:.2f} s" + (f": {', '.join(reachable)}" if reachable else ""))
+    runtime.say(all_ready(lines, took))
 
 
 def _left_to_print(runtime: Runtime, error: LauncherError, culprit: str) -> list[LauncherError]:

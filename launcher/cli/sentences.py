@@ -1,6 +1,8 @@
-"""Errors as people read them."""
+"""Errors, and how a start-up went, as people read them."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from launcher.errors import LauncherError, ProblemsFound
 
@@ -13,3 +15,9 @@ def describe(error: LauncherError, *, colour: bool = False) -> str:
     code = f"E{error.code} " if error.code else ""
     remedy = f"      {error.remedy}\n" if error.remedy else ""
     return f"{red}{code}{plain}{error}\n{remedy}"
+
+
+def all_ready(lines: Iterable[str], took: float) -> str:
+    """The sentence that closes a start-up, with the addresses at which services can be reached."""
+    reachable = [line.replace(" is ready at ", " at ") for line in lines if " is ready at " in line]
+    return f"all ready after {took:.2f} s" + (f": {', '.join(reachable)}" if reachable else "")

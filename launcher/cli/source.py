@@ -91,6 +91,8 @@ def overrides(args: Namespace) -> list[str]:
         from launcher.profile.envfile import split_names  # noqa: PLC0415
 
         sets.append(f"launcher.env_file={dumps(split_names(args.env))}")
+    if getattr(args, "engine", None):
+        sets.append(f"launcher.engine={args.engine}")
     return [*sets, *(args.set or ())]
 
 

@@ -119,6 +119,18 @@ def holder(folder: Path) -> Running | None:
         os.close(descriptor)
 
 
+def await_release(folder: Path) -> None:
+    """Wait until no launcher runs in this run folder; the kernel tells."""
+    try:
+        descriptor = os.open(folder / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+    finally:
+        os.close(descriptor)
+
+
 def running(root: Path) -> list[Running]:
     """The launchers that run in this project, by profile."""
     folders = sorted(lock.parent for lock in (root / FOLDER).glob(f"*/{LOCK_NAME}"))

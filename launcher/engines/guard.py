@@ -25,7 +25,6 @@ from launcher.errors import SpawnFailed
 _SCRIPT = r"""
 exec 3<&0
 watch() {
-    trap '' INT TERM HUP QUIT
     told=' '
     while read -r word; do
         case $word in
@@ -83,6 +82,7 @@ doom() {
     doomed="$doomed$1 "
 }
 cd /
+trap '' INT TERM HUP QUIT
 id=$1
 watch <&3 3<&- &
 """
@@ -106,6 +106,16 @@ class Guard:
             self._birth.wait()
             self._birth = None
 
+    @property
+    def descriptor(self) -> int:
+        """Our end of the pipe: a process that inherits it keeps the guard from acting for as long as it lives."""
+        return self._pipe
+
+    def let_go(self) -> None:
+        """Close our end of the pipe: the guard watches over another process, which has it."""
+        os.close(self._pipe)
+        self._pipe = -1
+
     def watch(self, *sessions: tuple[int, int]) -> None:
         """Take in sessions that must not outlive us, each with the inode of the pipe it writes to, or 0."""
         for start in range(0, len(sessions), _AT_ONCE):
@@ -118,8 +128,7 @@ class Guard:
     def dismiss(self) -> None:
         """Let the guard go without doing anything: what still runs is meant to."""
         self._tell("bye\n")
-        os.close(self._pipe)
-        self._pipe = -1
+        self.let_go()
 
     def _tell(self, line: str) -> None:
         # Shorter than PIPE_BUF, so no line is ever torn. A guard that is gone, or doesn't read, is nothing to die of.

@@ -24,6 +24,8 @@ class Agent(Struct, frozen=True, kw_only=True):
     #: The run folder, absolute: its socket, its state, its logs.
     run: str
     settings: Settings
+    #: Whether somebody waits for it, who tells it what to start: it then ends when nothing is left that can run.
+    attended: bool = False
 
 
 class Options(Struct, frozen=True, kw_only=True):

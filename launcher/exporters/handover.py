@@ -17,13 +17,17 @@ NAME = "launcher.plan"
 
 
 class Handover(Struct, frozen=True, kw_only=True):
-    """The whole file. `names`: what each instance is called in supervisord; `run`: the run folder."""
+    """The whole file. `names`: what each instance is called in supervisord; `run`: the run folder.
+
+    `attended`: `launcher start` tells the agent what to start, and it ends when nothing is left that can run.
+    """
 
     version: int = PLAN_VERSION
     plan: Plan
     settings: Settings
     names: dict[str, str]
     run: str
+    attended: bool = False
 
 
 def supervised(shown: Plan, *, of: Plan) -> Plan:

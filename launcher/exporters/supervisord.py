@@ -83,6 +83,7 @@ class Supervisord:
                 settings=options.agent.settings,
                 names=names,
                 run=options.agent.run,
+                attended=options.agent.attended,
             )
             return Rendered(
                 files=(

@@ -61,8 +61,8 @@ class Loop:
 
     Events arrive in `inbox`, which engines and probers may have been given before the loop existed. `chance` gives the
     jitter of back-offs, numbers in [0, 1); `memory` is what an earlier launcher left; with `stays` it goes on although
-    nothing can run any more, until it is told to end; `outlived`: what it starts lives on without it. `redaction`
-    keeps secrets out of all that is told.
+    nothing can run any more, until it is told to end. `supervisor`: what it starts lives on without it, in this
+    life of supervisord. `redaction` keeps secrets out of all that is told.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Loop:
         pid: int,
         memory: state.Memory | None = None,
         stays: bool = False,
-        outlived: bool = False,
+        supervisor: str = "",
     ) -> None:
         self.stage = Stage(
             plan,
@@ -101,7 +101,7 @@ class Loop:
         self._rolled_back = False
         self._left = False
         self._stays = stays
-        self._outlived = outlived
+        self._supervisor = supervisor
         self._unsaved = False
         self._save_at = 0.0
         self._steps = Steps()
@@ -146,7 +146,7 @@ class Loop:
             self._unsaved = True
             self._look_at_errands()
         # What outlives us is only touched once it stands in the store that it was to be.
-        if self._unsaved and (self._clock.now() >= self._save_at or (self._outlived and self.stage.is_settled)):
+        if self._unsaved and (self._clock.now() >= self._save_at or (self._supervisor and self.stage.is_settled)):
             self._save()
         self._steps.note(began, self._clock.now())
         return settled or event is not None
@@ -290,4 +290,5 @@ class Loop:
     def _save(self) -> None:
         self._unsaved = False
         self._save_at = self._clock.now() + SAVE_PACE
-        self._store.save(state.write(state.remember(self.stage.board, self._clock.wall())))
+        memory = state.remember(self.stage.board, self._clock.wall(), supervisor=self._supervisor)
+        self._store.save(state.write(memory))

@@ -40,18 +40,21 @@ class Memory(Struct, frozen=True, kw_only=True):
     pid: int
     written: float
     instances: dict[str, Remembered]
+    #: Under which life of supervisord this was, where it was under one.
+    supervisor: str = ""
 
     def ports(self) -> dict[str, int]:
         """The ports on record, which the same instances keep."""
         return {name: one.port for name, one in self.instances.items() if one.port is not None}
 
 
-def remember(board: Board, now_wall: float) -> Memory:
+def remember(board: Board, now_wall: float, *, supervisor: str = "") -> Memory:
     """The board as it should be read back."""
     return Memory(
         profile=board.plan.profile,
         pid=board.pid,
         written=now_wall,
+        supervisor=supervisor,
         instances={
             life.name: Remembered(
                 wish=life.wanted_as,

@@ -20,7 +20,6 @@ KEYS: dict[Path, str] = {
 VALUES: dict[Path, dict[str, str]] = {
     ("launcher", "engine"): {
         "kubernetes": "running on Kubernetes",
-        "supervisord": "running under supervisord",
     },
     ("launcher", "mode"): {
         "auto": "choosing the mode for each service",

@@ -301,7 +301,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[launcher]`: what holds for the profile as a whole."""
 
     extends: Annotated[list[str], says("Profiles this one builds on, nearest last.")] = field(default_factory=list)
-    engine: Annotated[Literal["local"], says("What runs the processes: `local`.")] = "local"
+    engine: Annotated[
+        Literal["local", "supervisord"],
+        says(
+            "What runs the processes: `local`, this launcher itself; or `supervisord`, which `launcher start` runs "
+            "in the background then."
+        ),
+    ] = "local"
     mode: Annotated[Mode, says("`multi`: a process per service.")] = Mode.MULTI
     on_exit: Annotated[
         OnExit, says("`keep`: others go on when a service ends; `stop`: the end of one stops all, as honcho does.")

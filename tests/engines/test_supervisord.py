@@ -38,6 +38,12 @@ def test_what_is_started_when_an_agent_begins(program: Program, wish: str | None
     assert wanted(plan_of("web"), {"web": program}, wishes, NAMES) == ({"web"} if is_wanted else set())
 
 
+def test_an_attended_agent_is_told_what_to_start() -> None:
+    """It goes on with what was wanted: it died, or supervisord began anew."""
+    assert wanted(plan_of("web"), {"web": NEVER}, {}, NAMES, attended=True) == set()
+    assert wanted(plan_of("web"), {"web": NEVER}, {"web.1": "up"}, NAMES, attended=True) == {"web"}
+
+
 def test_a_program_that_supervisord_does_not_have_is_not_wanted() -> None:
     assert wanted(plan_of("web"), {}, {"web.1": "up"}, NAMES) == set()
 

@@ -128,6 +128,8 @@ class Supervisor:
         self.kept: dict[str, int] = {}
         #: Whether it hands over sockets and takes an environment: its inner parts are known to the plugin.
         self.is_known = False
+        #: Which supervisord this is, among all that ever ran; one that begins anew stays the same.
+        self.identity = ""
         self.programs: dict[str, Program] = {}
         self.early: list[Heard] = []
         self._has_begun = False
@@ -211,7 +213,7 @@ class Supervisor:
             case "missed":
                 return Missed(head["name"])
             case "hello":
-                self.is_known = head["known"]
+                self.is_known, self.identity = head["known"], head["identity"]
             case "kept":
                 self.kept[head["key"]] = self._taken.popleft()
             case "programs":

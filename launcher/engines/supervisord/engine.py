@@ -59,6 +59,8 @@ class SupervisordEngine:
         environ: Mapping[str, str],
     ) -> None:
         self._supervisor = supervisor
+        #: Which life of supervisord this is.
+        self.identity = supervisor.identity
         self._names = dict(names)
         self._generations = dict(generations)
         self._environ = environ
@@ -308,11 +310,17 @@ def has_completed(plan: Plan, instance: str, program: Program) -> bool:
 
 
 def wanted(
-    plan: Plan, programs: Mapping[str, Program], wishes: Mapping[str, str], names: Mapping[str, str]
+    plan: Plan,
+    programs: Mapping[str, Program],
+    wishes: Mapping[str, str],
+    names: Mapping[str, str],
+    *,
+    attended: bool = False,
 ) -> set[str]:
     """The services to start when an agent begins: those never started in this supervisord's life, and those wanted up.
 
-    One that an operator stopped, while no agent looked, or that a command took down, stays as it is.
+    Only the latter where the agent is `attended`. One that an operator stopped, while no agent looked, or that a
+    command took down, stays as it is.
     """
     found = set()
     for instance in plan.instances.values():
@@ -321,7 +329,7 @@ def wanted(
             continue
         if has_completed(plan, instance.name, program):
             continue
-        is_new = program.started == 0
+        is_new = program.started == 0 and not attended
         if is_new or (wishes.get(instance.name) == "up" and not program.was_stopped):
             found.add(instance.service)
     return found

@@ -26,6 +26,8 @@ from launcher.engines.supervisord.programs import Programs, end_of, is_known
 _MOST = 4 * 1024 * 1024
 _AT_ONCE = 65536
 _MOST_DESCRIPTORS = 64
+#: Of this process, and none before or after it.
+_IDENTITY = f"{os.getpid()}@{time.time():.3f}"
 
 
 class Server:
@@ -81,7 +83,7 @@ class Server:
             sock, _ = self._listener.accept()
             self._drop_agent()
             self._agent = agent = _Connection(sock, self._sockets, self)
-            agent.send(pack("hello", known=is_known()))
+            agent.send(pack("hello", known=is_known(), identity=_IDENTITY))
             for key, descriptor in self._kept.items():
                 agent.send(pack("kept", key=key), descriptor)
             agent.send(pack("programs", json.dumps(self._programs.all()).encode()))
