@@ -617,7 +617,9 @@ class RunFolderUnusable(ControlError):
     code = 9005
     status = 1
     title = "run folder cannot be used"
-    cause = "The folder for sockets, state and logs cannot be written (permissions, disk full, or it is a file)."
+    cause = (
+        "The folder for sockets, state and logs cannot be written (permissions, disk full, it is a file, a long path)."
+    )
     general_remedy = "Make room or correct the permissions, or choose another folder with --run-dir."
 
 

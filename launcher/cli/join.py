@@ -20,7 +20,7 @@ from launcher.orchestrator.snapshot import State
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterable
+    from collections.abc import Generator, Iterable
     from pathlib import Path
 
     from launcher.cli.target import Target
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: How long another launcher may take from its lock to its socket, in seconds; it is a fraction of one.
 PATIENCE = 10.0
+#: How many lines of a failed service's log close what is said of it.
+LAST_LINES = 20
 _WELL = frozenset({State.COMPLETED, State.STOPPED, State.PENDING})
 
 
@@ -42,7 +44,7 @@ def join(target: Target, args: Namespace) -> int:
             f"{target.profile} runs already: joining it" + (" (Ctrl-C leaves it running)" if follows else "")
         )
         _await_socket(target.folder)
-        scene = _Scene(console)
+        scene = _Scene(console, target)
         try:
             asking = Client(folder=target.folder).start(target.services, named=target.named, output=follows)
             for line in scene.until_done(asking):
@@ -65,13 +67,14 @@ def follow(target: Target, args: Namespace) -> int:
     began = time.monotonic()
     client = Client(folder=target.folder)
     with _console(target, args) as console:
+        asking = client.start(target.services, named=target.named, output=not args.detach)
+        scene = _Scene(console, target)
         if args.detach and not args.wait:
+            scene.begin(asking)
             console.system(f"runs in the background as pid {_pid(target.folder)}: see `launcher status`")
             return 0
-        scene = _Scene(console)
         try:
             with _signals(), _at_most(args.timeout if args.wait else None, target.folder):
-                asking = client.start(target.services, output=not args.wait)
                 lines = scene.until_done(asking)
                 console.system(all_ready(lines, time.monotonic() - began))
                 if args.wait:
@@ -100,11 +103,18 @@ def await_end(folder: Path) -> None:
 class _Scene:
     """Shows what a launcher sends, and remembers where each instance stands."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, target: Target) -> None:
         self._console = console
+        self._target = target
+        self._began = time.time()
         self.status = 0
         self.has_failed = False
         self.states: dict[str, State] = {}
+
+    def begin(self, asking: Generator[wire.AnySent]) -> None:
+        """Return once the launcher has heard the command; leave it to its end unseen."""
+        next(asking, None)
+        asking.close()
 
     def until_done(self, asking: Iterable[wire.AnySent]) -> tuple[str, ...]:
         """Show all until the command has ended; the lines it closes with. Raises the error it ended with."""
@@ -114,6 +124,8 @@ class _Scene:
                 error = wire.error_of(sent.faults)
                 if error is not None:
                     self.has_failed = True
+                    if sent.culprit:
+                        self._show_last_lines(sent.culprit)
                     raise error
                 return sent.lines
             self._show(sent)
@@ -123,6 +135,14 @@ class _Scene:
         """Show all that comes, until the launcher ends."""
         for sent in asking:
             self._show(sent)
+
+    def _show_last_lines(self, instance: str) -> None:
+        from launcher.observe.logfile import log_path  # noqa: PLC0415
+        from launcher.observe.logread import tail  # noqa: PLC0415
+
+        label = self._target.plan().instances[instance].label
+        lines = tail(label, log_path(self._target.folder / "logs", instance), LAST_LINES, since=self._began)
+        self._console.last_lines(label, [line.text for line in lines])
 
     def _show(self, sent: wire.AnySent) -> None:
         from launcher.observe.hub import Batch  # noqa: PLC0415

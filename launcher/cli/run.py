@@ -167,12 +167,9 @@ def _left_to_print(runtime: Runtime, error: LauncherError, culprit: str) -> list
 
 def _show_last_lines(runtime: Runtime, instance: str) -> None:
     """The last things a service said, before the error that names it."""
-    lines = runtime.tail.latest(instance) if instance else []
-    if lines:
+    if instance:
         label = runtime.loop.stage.plan.instances[instance].label
-        runtime.console.system(f"the last lines of {label}:")
-        for line in lines:
-            runtime.console.system(f"    {line}")
+        runtime.console.last_lines(label, runtime.tail.latest(instance))
 
 
 def _print_errors(errors: Iterable[LauncherError], report: Report) -> None:

@@ -179,10 +179,12 @@ def _await_agent(folder: Path, process: int) -> None:
 
 
 def _last(path: Path) -> str:
+    """What a log ends with; of supervisord's own words the error, which it lets a hint follow."""
     with suppress(OSError):
         lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        errors = [line for line in lines if line.startswith("Error: ")]
         if lines:
-            return lines[-1]
+            return (errors or lines)[-1]
     return f"{path} says nothing"
 
 

@@ -22,9 +22,12 @@ TEXTS = {
             "Starts the profile's services and what they depend on, each when its gates are open, and shows their "
             "output. When a required one fails to become ready, what this start began is stopped again. Where a "
             "launcher of the profile runs already, starts what is missing there and follows it. Ctrl-C stops "
-            "everything in reverse order."
+            "everything in reverse order. With --engine supervisord the same happens under a supervisord of its own."
         ),
-        "launcher start\nlauncher start full --detach --wait\nlauncher start --services catalog,orders",
+        (
+            "launcher start\nlauncher start full --detach --wait\nlauncher start --services catalog,orders\n"
+            "launcher start prod --engine supervisord --wait"
+        ),
     ),
     "run": (
         "run a command in the services' environment",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
@@ -68,11 +68,11 @@ class Client:
 
     # Streams ----------------------------------------------------------------------------------------------------
 
-    def events(self, services: Sequence[str] = (), *, after: str = "") -> Iterator[wire.AnySent]:
+    def events(self, services: Sequence[str] = (), *, after: str = "") -> Generator[wire.AnySent]:
         """A snapshot, then every change, until the launcher ends (LauncherGone where it didn't say so)."""
         return self._stream("GET", "/events", services, headers={"Last-Event-ID": after} if after else {})
 
-    def logs(self, services: Sequence[str] = ()) -> Iterator[wire.AnySent]:
+    def logs(self, services: Sequence[str] = ()) -> Generator[wire.AnySent]:
         """What services print from now on."""
         return self._stream("GET", "/logs", services, lines="0", follow="true")
 
@@ -80,23 +80,23 @@ class Client:
 
     def start(
         self, services: Sequence[str] = (), *, named: bool = False, output: bool = False
-    ) -> Iterator[wire.AnySent]:
+    ) -> Generator[wire.AnySent]:
         """Start services (none: all) and what they depend on; `output`: and go on with what is printed."""
         return self._stream("POST", "/start", services, named=_flag(named), output=_flag(output))
 
-    def stop(self, services: Sequence[str] = ()) -> Iterator[wire.AnySent]:
+    def stop(self, services: Sequence[str] = ()) -> Generator[wire.AnySent]:
         """Stop services (none: everything, and the launcher ends)."""
         return self._stream("POST", "/stop", services)
 
-    def restart(self, services: Sequence[str] = (), *, force: bool = False) -> Iterator[wire.AnySent]:
+    def restart(self, services: Sequence[str] = (), *, force: bool = False) -> Generator[wire.AnySent]:
         """Stop and start services."""
         return self._stream("POST", "/restart", services, force=_flag(force))
 
-    def wait(self, services: Sequence[str] = (), *, timeout: float | None = None) -> Iterator[wire.AnySent]:
+    def wait(self, services: Sequence[str] = (), *, timeout: float | None = None) -> Generator[wire.AnySent]:
         """Until services are ready or completed, or never will be; at the latest after `timeout` seconds."""
         return self._stream("GET", "/wait", services, wait="" if timeout is None else f"{timeout:g}")
 
-    def probe(self, services: Sequence[str] = ()) -> Iterator[wire.AnySent]:
+    def probe(self, services: Sequence[str] = ()) -> Generator[wire.AnySent]:
         """Check services now."""
         return self._stream("GET", "/probe", services)
 
@@ -111,7 +111,7 @@ class Client:
 
     def _stream(
         self, method: str, path: str, services: Sequence[str], *, headers: dict[str, str] | None = None, **more: str
-    ) -> Iterator[wire.AnySent]:
+    ) -> Generator[wire.AnySent]:
         parameters = [
             *(("service", name) for name in services),
             *((name, value) for name, value in more.items() if value),

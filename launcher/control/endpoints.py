@@ -57,7 +57,11 @@ WAIT = Parameter(
 )
 FORCE = Parameter("force", "Restart even if the gates cannot open again.", bool)
 NAMED = Parameter("named", "A completed task among the services runs again.", bool)
-SHOW = Parameter("output", "With `Accept: text/event-stream`: send what services print too, until the end.", bool)
+SHOW = Parameter(
+    "output",
+    "With `Accept: text/event-stream`: send what services print too, and all that happens, until the launcher ends.",
+    bool,
+)
 
 _COMMAND = (
     "The answer comes when the state asked for has been reached, or never will be. With `Accept: text/event-stream` "

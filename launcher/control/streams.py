@@ -145,7 +145,7 @@ async def progress(
     *,
     wait: float | None = None,
 ) -> AsyncIterator[bytes]:
-    """What happens until a command has ended, then how; with `output`, that too, until the launcher ends."""
+    """What happens until a command has ended, then how; with `output`, that and all else, until the launcher ends."""
     told = False
     deadline = None if wait is None else asyncio.get_running_loop().time() + wait
     outcome.add_done_callback(lambda _: bridge.news.ring())
@@ -154,7 +154,7 @@ async def progress(
             bells = [bridge.news.next_ring, *([output.bell.next_ring] if output is not None else [])]
             ended = outcome.done()
             closing = bridge.closing
-            parts = [] if told else cursor.take_or_skip()
+            parts = cursor.take_or_skip()
             if output is not None:
                 parts += [event(sent) for sent in output.take()]
             if ended and not told and outcome.exception() is None:

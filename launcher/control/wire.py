@@ -146,11 +146,12 @@ class Missed(Sent, frozen=True, kw_only=True, tag="missed"):
 
 
 class Done(Sent, frozen=True, kw_only=True, tag="done"):
-    """The command has ended: in this state, or with these faults."""
+    """The command has ended: in this state, or with these faults, which are about the instance `culprit`."""
 
     ok: bool
     lines: tuple[str, ...] = ()
     status: int = 0
+    culprit: str = ""
     faults: tuple[Fault, ...] = ()
 
 
@@ -252,4 +253,10 @@ def status_of(outcome: Outcome) -> int:
 
 def done_of(outcome: Outcome) -> Done:
     """A command's outcome as a stream's last event."""
-    return Done(ok=outcome.ok, lines=outcome.lines, status=status_of(outcome), faults=faults_of(outcome.error))
+    return Done(
+        ok=outcome.ok,
+        lines=outcome.lines,
+        status=status_of(outcome),
+        culprit=outcome.culprit,
+        faults=faults_of(outcome.error),
+    )

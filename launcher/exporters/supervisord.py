@@ -15,7 +15,7 @@ import math
 import re
 import shlex
 
-from launcher.errors import NotExportable
+from launcher.errors import NotExportable, RunFolderUnusable
 from launcher.exporters.base import Agent, File, Options, Refusals, Rendered
 from launcher.exporters.handover import NAME as HANDOVER
 from launcher.exporters.handover import Handover, supervised, write
@@ -36,6 +36,9 @@ AGENT = "launcher"
 _SPARE = 10
 #: How many files supervisord sees to it that it may open, unless it is told otherwise.
 _USUAL_FILES = 1024
+#: So many bytes of the address of its socket fit everywhere (macOS: 104), with what supervisord adds to it while it
+#: begins to listen: a dot and its process id.
+_LONGEST_SOCKET = 103 - len(".4194304")
 #: What lies between the priorities of two layers.
 _STEP = 100
 
@@ -168,8 +171,14 @@ def _ours(plan: Plan, options: Options, agent: Agent) -> list[str]:
     run = agent.run
     open_files = max((service.limits.open_files or 0 for service in plan.services.values()), default=0)
     logs = options.log or f"{run}/logs"
+    socket = f"{run}/supervisor.sock"
+    if len(socket.encode()) > _LONGEST_SOCKET:
+        raise RunFolderUnusable(
+            f"{run} is too long a path for supervisord's socket ({len(run.encode())} bytes)",
+            remedy="Choose a shorter one with --run-dir.",
+        )
     sections: dict[str, dict[str, str]] = {
-        "unix_http_server": {"file": _path(f"{run}/supervisor.sock"), "chmod": "0700"},
+        "unix_http_server": {"file": _path(socket), "chmod": "0700"},
         "supervisord": {
             "logfile": _path(f"{logs}/supervisord.log"),
             "pidfile": _path(f"{run}/supervisord.pid"),

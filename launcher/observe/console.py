@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Protocol
 
 from launcher.errors import LauncherError
@@ -86,6 +86,11 @@ class Console:
     def system(self, text: str) -> None:
         """Print the launcher's own words; from any thread."""
         self._put(self._style.system(text, self._wall()))
+
+    def last_lines(self, label: str, lines: Sequence[str]) -> None:
+        """Print the last things a service said, which stand before the error that names it."""
+        for line in (f"the last lines of {label}:", *(f"    {line}" for line in lines)) if lines else ():
+            self.system(line)
 
     def fail(self, error: LauncherError) -> bool:
         """Print an error, where the style has a way to; else False."""

@@ -148,7 +148,7 @@ def test_a_command_is_asked_of_the_loop(ask, loop, target):
     assert {name: getattr(command, name) for name in fields} == fields
     with loop.answering(Outcome(ok=True, lines=("done",))):
         stream = ask.stream(target, method="POST")
-        assert stream.next()[1:] == ("done", {"ok": True, "lines": ["done"], "status": 0, "faults": []})
+        assert stream.next()[1:] == ("done", {"ok": True, "lines": ["done"], "status": 0, "culprit": "", "faults": []})
         assert stream.next() is None
 
 

@@ -7,6 +7,8 @@ import shlex
 import stat
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,13 @@ PROFILE = """
     command = "migrate now"
     kind = "task"
 """
+
+
+@pytest.fixture
+def project() -> Iterator[ProjectFolder]:
+    """An empty project in a short path: supervisord's socket holds some 90 bytes."""
+    with tempfile.TemporaryDirectory(prefix="le-") as root:
+        yield ProjectFolder(Path(root))
 
 
 @pytest.fixture

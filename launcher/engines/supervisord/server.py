@@ -41,6 +41,8 @@ class Server:
         self._agent: _Connection | None = None
         #: What happens while a program is being started: told after the answer.
         self._aside: list[bytes] | None = None
+        #: How processes ended meanwhile, by program: supervisord looks for ends before it says how a start went.
+        self._over: dict[object, dict[str, object]] = {}
         #: What the agent last told of itself, and when (monotonic).
         self.state = b""
         self.told_at = 0.0
@@ -120,7 +122,9 @@ class Server:
             found = self._programs.start(name, environment)
         finally:
             aside, self._aside = self._aside, None
-        self._tell(pack("started", b"", **{**found, "name": name}))
+            over, self._over = self._over, {}
+        # One that has ended already did start, whatever supervisord makes of its exit code.
+        self._tell(pack("started", b"", **over.get(name, {**found, "name": name})))
         for frame in aside:
             self._tell(frame)
 
@@ -139,6 +143,8 @@ class Server:
         process = event.process
         ended = end_of(process)
         if ended is not None:
+            if self._aside is not None:
+                self._over[ended["name"]] = ended
             self._tell(pack("ended", b"", **ended))
         elif isinstance(event, events.ProcessStateRunningEvent):
             self._tell(pack("runs", name=process.config.name, pid=process.pid, started=int(process.laststart)))
