@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from benchmarks.contenders import Launcher, Supervisord, beside_python, launcher_command
+from benchmarks.contenders import Controlled, Launcher, beside_python, launcher_command
 from benchmarks.harness import CannotMeasure, Figure, at_least, at_most, interleave, medians, show
 from benchmarks.processes import pss
 from benchmarks.running import Running, running
@@ -31,20 +31,6 @@ SETTLE = 2.0
 LOAD = 30
 #: So old a step is told no more, in seconds.
 FORGOTTEN = 2 * SPAN + 1
-
-
-class Controlled(Supervisord):
-    """supervisord with its HTTP server on a Unix socket, so that supervisorctl can ask."""
-
-    def prepare(self, folder: Path, services: list[Service], command: list[str]) -> list[str]:  # type: ignore[override]
-        argv = super().prepare(folder, services, command)
-        with (folder / "supervisord.conf").open("a", encoding="utf-8") as conf:
-            conf.write(
-                f"\n[unix_http_server]\nfile = {folder}/sock\n[supervisorctl]\nserverurl = unix://{folder}/sock\n"
-                "[rpcinterface:supervisor]\n"
-                "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n"
-            )
-        return argv
 
 
 class _Connection(http.client.HTTPConnection):

@@ -98,6 +98,20 @@ class Supervisord:
         return [beside_python("supervisord"), "-c", "supervisord.conf"]
 
 
+class Controlled(Supervisord):
+    """supervisord with its HTTP server on a Unix socket, so that supervisorctl can ask."""
+
+    def prepare(self, folder: Path, services: Sequence[Service], command: Sequence[str]) -> list[str]:
+        argv = super().prepare(folder, services, command)
+        with (folder / "supervisord.conf").open("a", encoding="utf-8") as conf:
+            conf.write(
+                f"\n[unix_http_server]\nfile = {folder}/sock\n[supervisorctl]\nserverurl = unix://{folder}/sock\n"
+                "[rpcinterface:supervisor]\n"
+                "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n"
+            )
+        return argv
+
+
 class Exported(Launcher):
     """supervisord with what the launcher exports, agent and all."""
 
@@ -105,6 +119,10 @@ class Exported(Launcher):
 
     def prepare(self, folder: Path, services: Sequence[Service], command: Sequence[str]) -> list[str]:
         super().prepare(folder, services, command)
+        return self.export(folder)
+
+    def export(self, folder: Path) -> list[str]:
+        """Export the profile that lies there; the command line that starts it."""
         words = ["export", "supervisord", "deploy", "--profile", "bench", "--run-dir", f"{folder}/run"]
         subprocess.run([*launcher_command(), *words], cwd=folder, check=True, capture_output=True, timeout=60)
         return [beside_python("supervisord"), "-n", "-c", "deploy/supervisord.conf"]

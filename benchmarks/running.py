@@ -34,7 +34,7 @@ class Running:
         self.output = folder / "output"
         self._mark = f"{MARK}={uuid.uuid4().hex}"
         self._stamps = folder / "stamps"
-        self._folder = folder
+        self.folder = folder
         self._argv = contender.prepare(folder, services, [*service_command(), str(self._stamps)])
         self._start()
 
@@ -51,7 +51,7 @@ class Running:
             self.began = time.monotonic_ns()
             self.process = subprocess.Popen(
                 self._argv,
-                cwd=self._folder,
+                cwd=self.folder,
                 env={**environ, name: value, "PYTHONPATH": str(HERE.parent)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -1,4 +1,4 @@
-"""supervisord: the exported configuration, agent and all, beside stock supervisord: start, crash, stop, memory."""
+"""supervisord: the exported configuration beside stock supervisord: start, crash, restart, stop, memory, idle CPU."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from functools import partial
 from statistics import median
 
+from benchmarks import held
 from benchmarks.contenders import Contender, Exported, Supervisord
 from benchmarks.harness import Figure, at_most, interleave, medians, show
 from benchmarks.processes import NS, cpu, pss
@@ -54,6 +55,7 @@ def main(*, quick: bool) -> None:
     back = {name: median(value for run in runs for value in run) for name, runs in crashed.items()}
     stopped = interleave(1, {one.name: partial(stop, one, patience=60.0) for one in both})
     gone = {name: median(itself for _, itself in runs) for name, runs in stopped.items()}
+    refused = held.figures()
     memory, percent = at_rest()
 
     def beside(what: str, found: dict[str, float], unit: str, most: float) -> Figure:
@@ -80,6 +82,7 @@ def main(*, quick: bool) -> None:
             beside(f"{TOGETHER} independent, all started", started, "s", 1.0),
             beside("crash to the next start", back, "ms", 0.15),
             beside(f"SIGTERM with {STOPPED} programs", gone, "s", 0.1),
+            *refused,
             Figure(what=f"memory with {AT_REST} programs (PSS)", ours=memory, unit="MB", target=at_most(45)),
             Figure(what="idle, of one processor", ours=percent, unit="%", target=at_most(0.5)),
         ],
