@@ -127,4 +127,6 @@ def _nothing(*_: object) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    from launcher.cli.main import leave
+
+    leave(main())

@@ -78,8 +78,12 @@ def answer(run: Callable[[], int], *, debug: bool = False) -> int:
 
 
 def command() -> NoReturn:
-    """Run `main` as the whole of a process: it ends without taking the interpreter apart, a tenth of any command."""
-    status = main()
+    """Run `main` as the whole of a process."""
+    leave(main())
+
+
+def leave(status: int) -> NoReturn:
+    """End the process without taking the interpreter apart, which is a tenth of any command."""
     try:
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:  # closed from the start
