@@ -88,11 +88,13 @@ class FakeProber:
 
     def __init__(self) -> None:
         self.watched: dict[str, int] = {}
+        self.prepared: list[Run] = []
         #: The instances that a command had checked, and whether they can be.
         self.asked: list[str] = []
         self.can_be_asked = True
 
     def prepare(self, run: Run, health: Health, *, user: str = "", hosted: bool = False) -> Mapping[str, str]:  # noqa: ARG002  (the protocol's)
+        self.prepared.append(run)
         of = f"/{user}" if user else ""
         return {"NOTIFY_SOCKET": f"/fake{of}/{run.instance}.{run.generation}"} if health.notify else {}
 

@@ -108,7 +108,8 @@ class Loop:
         for name, past in (memory.instances if memory else {}).items():
             life = self.stage.board.lives.get(name)
             if life is not None:
-                life.generation = life.wanted_generation = life.ready_generation = past.generation
+                life.generation = life.wanted_generation = past.generation
+                life.ready_generation = past.generation - (past.state == Phase.STARTING.value)
 
     def post(self, event: Event) -> None:
         """Tell of something that happened, or ask for something; returns at once."""

@@ -63,6 +63,7 @@ def react(stage: Stage, life: Life, event: Fact) -> None:
 
 def adopted(stage: Stage, life: Life, generation: int, pid: int, since: float) -> None:
     """A process of an earlier launcher runs."""
+    is_unready = life.generation == generation > life.ready_generation
     life.generation = generation
     life.wanted_generation = generation - 1
     life.pid, life.started_wall, life.launched = pid, since, stage.clock.now()
@@ -71,7 +72,7 @@ def adopted(stage: Stage, life: Life, generation: int, pid: int, since: float) -
     stage.fire(life, Trigger.ADOPTED, Reason(text="ran already"))
     if life.check is None and not life.service.is_task:
         _passed(stage, life, "runs")
-    elif life.check is not None and (life.check.log is not None or life.check.notify):
+    elif life.check is not None and (life.check.log is not None or life.check.notify) and not is_unready:
         _passed(stage, life, "ran already")  # it has said so, and says it only once
 
 

@@ -10,11 +10,12 @@ It knows engines, probers and clocks as protocols, and nothing of what happened 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from launcher.errors import LauncherError
+from launcher.errors import LauncherError, NotifySocketUnavailable
 from launcher.orchestrator import gates
 from launcher.orchestrator.board import Board
 from launcher.orchestrator.effects import Arm, Do, Effect
@@ -220,6 +221,11 @@ class Stage:
 
     def _watch_adopted(self, life: Life, run: Run) -> None:
         life.check = health_of(life.service)
+        if life.check is not None and life.ready_generation < life.generation:
+            # What it has still to say is heard where it was told to say it.
+            user = user_of(self.plan, life.name, life.generation, world=self._world)
+            with suppress(NotifySocketUnavailable):
+                self.prober.prepare(run, life.check, user=user, hosted=life.service.app is not None)
         prepared = self._prepare(life, {})
         self._to_watch[life.name] = _watch_of(run, prepared, life.instance.port)
         self.watch(life)

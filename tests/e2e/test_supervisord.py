@@ -68,6 +68,48 @@ def test_a_log_check_sees_the_line(server, project):
     eventually(lambda: server.pid("launcher") not in (0, agent) and server.states().get("db") == "ready")
 
 
+def test_a_line_said_while_no_agent_runs_is_heard(server, project):
+    """By the next one, and what waits for it starts no earlier."""
+    project.profile(
+        '[services.db]\ncommand = "while ! test -e go; do sleep 0.01; done; echo db serves; touch serving; sleep 600"\n'
+        'health = { log = "^db serves" }\n'
+        '[services.api]\ncommand = "test -e serving && exec sleep 600"\ndepends_on = ["db"]\nrestart.policy = "no"\n'
+    )
+    server.start()
+    eventually(lambda: server.states() == {"db": "starting", "api": "waiting"})
+    agent = server.pid("launcher")
+    os.kill(agent, signal.SIGKILL)
+    (project.root / "go").touch()
+    eventually(lambda: server.states() == {"db": "ready", "api": "ready"})
+    assert server.pid("launcher") not in (0, agent)
+    assert "db is ready: db serves" in server.ctl("why", "db").stdout
+    assert "db serves" in project.run("logs", "db", "--run-dir", str(server.run_folder)).stdout
+
+
+def test_a_notice_is_waited_for_by_the_next_agent(server, project):
+    """It comes over the socket that the service was told of by the one before."""
+    project.file(
+        "db.py",
+        "import os, socket, time, pathlib\n"
+        "while not pathlib.Path('go').exists(): time.sleep(0.01)\n"
+        "pathlib.Path('serving').touch()\n"
+        "socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'READY=1', os.environ['NOTIFY_SOCKET'])\n"
+        "time.sleep(600)\n",
+    )
+    project.profile(
+        f'[services.db]\ncommand = ["{sys.executable}", "db.py"]\nhealth = {{ notify = true }}\n'
+        '[services.api]\ncommand = "test -e serving && exec sleep 600"\ndepends_on = ["db"]\nrestart.policy = "no"\n'
+    )
+    server.start()
+    eventually(lambda: server.states() == {"db": "starting", "api": "waiting"})
+    agent = server.pid("launcher")
+    os.kill(agent, signal.SIGKILL)
+    eventually(lambda: server.pid("launcher") not in (0, agent) and server.states().get("db") == "starting")
+    assert server.states()["api"] == "waiting"
+    (project.root / "go").touch()
+    eventually(lambda: server.states() == {"db": "ready", "api": "ready"})
+
+
 def test_a_program_killed_with_9_is_back(up):
     """By our restart rule, with the signal that supervisord forgets."""
     before = up.pid("api")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from launcher.orchestrator.events import Event, Exited, Spawned
+from launcher.orchestrator.events import Event, Exited, SnapshotAsked, Spawned
 from launcher.orchestrator.orders import Launch, Run
 from launcher.plan.model import Instance, Plan
 from launcher.profile.model import EngineName, OnExit, Service, Stop
@@ -58,7 +58,10 @@ class Events:
         self.seen: list[Event] = []
 
     def post(self, event: Event) -> None:
-        self._queue.put(event)
+        if isinstance(event, SnapshotAsked):
+            event.answer(None)  # type: ignore[arg-type]  (whoever asks wants to know that its turn has come)
+        else:
+            self._queue.put(event)
 
     def next(self) -> Event:
         event = self._queue.get(timeout=PATIENCE)

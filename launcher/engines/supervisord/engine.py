@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from launcher.engines.sockets import HeldSockets
 from launcher.engines.supervisord.client import Ended, Missed, Printed, Program, Runs, Started, Supervisor, Unreachable
 from launcher.errors import EngineCannot, LauncherError
-from launcher.orchestrator.events import Adopted, Exited, Opened, Post, Spawned, SpawnRefused, StopAsked
+from launcher.orchestrator.events import Adopted, Exited, Opened, Post, SnapshotAsked, Spawned, SpawnRefused, StopAsked
 from launcher.orchestrator.orders import Can, HeldSocket, Launch, Run, Stop, StopLevel
 from launcher.plan.model import Plan
 from launcher.profile.model import EngineName
@@ -180,6 +180,10 @@ class SupervisordEngine:
                 self._take(instance, program.pid, program.started, self._generations.get(instance, 0))
                 self._ended(instance, program)
         self._post(Opened(EngineName.SUPERVISORD))
+        # What they print may be what a check waits for: first the loop must have taken them in.
+        self._post(SnapshotAsked(lambda _snapshot: self._reader.call(self._begin)))
+
+    def _begin(self) -> None:
         for heard in self._supervisor.early:
             self._take_in(heard)
         self._listen()

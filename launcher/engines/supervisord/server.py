@@ -22,7 +22,8 @@ from supervisor import events
 from launcher.engines.supervisord.frames import SOCKET, Unpacker, pack
 from launcher.engines.supervisord.programs import Programs, end_of, is_known
 
-#: So many bytes of output wait for an agent that does not read; what comes then is in the program's log file only.
+#: So many bytes of output wait for an agent that does not read, or for the next one; what comes then is in the
+#: program's log file only.
 _MOST = 4 * 1024 * 1024
 _AT_ONCE = 65536
 _MOST_DESCRIPTORS = 64
@@ -39,6 +40,9 @@ class Server:
         self._programs = programs
         self._kept: dict[str, int] = {}
         self._agent: _Connection | None = None
+        #: What programs printed since the last agent left, and how much that is.
+        self._unheard: list[bytes] = []
+        self._unheard_size = 0
         #: What happens while a program is being started: told after the answer.
         self._aside: list[bytes] | None = None
         #: How processes ended meanwhile, by program: supervisord looks for ends before it says how a start went.
@@ -89,6 +93,9 @@ class Server:
             for key, descriptor in self._kept.items():
                 agent.send(pack("kept", key=key), descriptor)
             agent.send(pack("programs", json.dumps(self._programs.all()).encode()))
+            unheard, self._unheard, self._unheard_size = self._unheard, [], 0
+            for frame in unheard:
+                agent.send(frame)
 
     def handle_error(self) -> None:
         """Go on; the next agent may have more luck."""
@@ -152,16 +159,20 @@ class Server:
     def _printed(self, event: Any) -> None:
         agent = self._agent
         if agent is None:
+            self._keep_unheard(_printing(event))
             return
-        name, pid = event.process.config.name, event.pid
         if agent.waiting > _MOST:
             agent.missed = True
         elif agent.missed:
             agent.missed = False
-            self._tell(pack("missed", name=name))
+            self._tell(pack("missed", name=event.process.config.name))
         if not agent.missed:
-            data = event.data if isinstance(event.data, bytes) else event.data.encode()
-            self._tell(pack("out", data, name=name, pid=pid))
+            self._tell(_printing(event))
+
+    def _keep_unheard(self, frame: bytes) -> None:
+        if self._unheard_size + len(frame) <= _MOST:
+            self._unheard.append(frame)
+            self._unheard_size += len(frame)
 
     def _tell(self, frame: bytes) -> None:
         if self._aside is not None:
@@ -178,6 +189,11 @@ class Server:
         """An agent has hung up."""
         if self._agent is agent:
             self._agent = None
+
+
+def _printing(event: Any) -> bytes:
+    data = event.data if isinstance(event.data, bytes) else event.data.encode()
+    return pack("out", data, name=event.process.config.name, pid=event.pid)
 
 
 class _Connection:

@@ -1,0 +1,61 @@
+"""What a new launcher takes over from one that is gone, and what it knows of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from launcher.orchestrator.events import Adopted
+from launcher.orchestrator.state import Memory, read
+from launcher.testing import Rehearsal
+
+CHECKS = [{"log": "serves"}, {"notify": True}]
+
+
+def remembered(rehearsal: Rehearsal) -> Memory:
+    found = read(rehearsal.store.text)
+    assert isinstance(found, Memory)
+    return found
+
+
+def pair(health: dict[str, object]) -> dict[str, dict[str, object]]:
+    return {"db": {"health": health}, "web": {"depends_on": {"db": {}}}}
+
+
+def adopting(first: Rehearsal, health: dict[str, object], generation: int) -> Rehearsal:
+    """A second launcher that finds the first one's `db` running, and is told to start everything."""
+    first.advance(1)  # until it is written down
+    second = Rehearsal(pair(health), memory=remembered(first))
+    second.loop.post(Adopted("db.1", generation, 4711, 0.0))
+    second.start()
+    return second
+
+
+@pytest.mark.parametrize("health", CHECKS)
+def test_what_had_said_that_it_is_ready_is(health):
+    """It says so only once."""
+    first = Rehearsal(pair(health))
+    first.start()
+    first.passes("db", "said so")
+    second = adopting(first, health, 1)
+    assert second.states() == {"db": "ready", "web": "ready"}
+
+
+@pytest.mark.parametrize("health", CHECKS)
+def test_what_had_not_is_waited_for(health):
+    """What depends on it starts no earlier for the launcher's death."""
+    first = Rehearsal(pair(health))
+    first.start()
+    second = adopting(first, health, 1)
+    assert second.states() == {"db": "starting", "web": "waiting"}
+    assert [run.generation for run in second.prober.prepared] == [1]
+    second.passes("db", "said so")
+    assert second.states() == {"db": "ready", "web": "ready"}
+
+
+@pytest.mark.parametrize("health", CHECKS)
+def test_what_somebody_else_started_meanwhile_is_taken_to_have_said_so(health):
+    """For nobody was there to hear it."""
+    first = Rehearsal(pair(health))
+    first.start()
+    second = adopting(first, health, 2)
+    assert second.states() == {"db": "ready", "web": "ready"}
