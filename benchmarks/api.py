@@ -15,7 +15,7 @@ from statistics import median
 
 from benchmarks.contenders import Controlled, Launcher, beside_python, launcher_command
 from benchmarks.harness import CannotMeasure, Figure, at_least, at_most, interleave, medians, show
-from benchmarks.processes import pss
+from benchmarks.processes import pss, thread_cpu
 from benchmarks.running import Running, running
 from benchmarks.services import Service, free_ports, idle
 from launcher.control import wire
@@ -28,7 +28,7 @@ SECONDS = 3.0
 WATCHERS = 200
 SETTLE = 2.0
 #: Crashes that a client hears of while the loop is watched.
-LOAD = 30
+LOAD = 100
 #: So old a step is told no more, in seconds.
 FORGOTTEN = 2 * SPAN + 1
 
@@ -115,14 +115,27 @@ def main(*, quick: bool) -> None:
         run.wait("start", FEW)
         folder = run.output.parent / ".launcher" / "bench"
         time.sleep(FORGOTTEN)  # the start-up's steps are not meant
+        before = thread_cpu(run.process.pid)
         alone = latency(run, folder, LOAD)
+        alone_cpu = thread_cpu(run.process.pid) - before
         quiet = 1000 * Client(folder=folder).status().longest_step
         figures.append(Figure(what="an event to a client", ours=median(alone), unit="ms", target=at_most(10)))
         time.sleep(FORGOTTEN)
         stop = threading.Event()
         sockets = watch(folder, stop, count=WATCHERS)
+        before = thread_cpu(run.process.pid)
         latency(run, folder, LOAD)
+        watched_cpu = thread_cpu(run.process.pid) - before
         step = 1000 * Client(folder=folder).status().longest_step
+        figures.append(
+            Figure(
+                what="the loop's processor time a crash, 200 clients",
+                ours=watched_cpu / LOAD * 1000,
+                unit="ms",
+                peer="one client",
+                theirs=alone_cpu / LOAD * 1000,
+            )
+        )
         figures.append(
             Figure(
                 what="the loop's longest step, 200 clients",

@@ -64,6 +64,11 @@ def cpu(pids: Iterable[int]) -> float:
     return total / NS
 
 
+def thread_cpu(pid: int) -> float:
+    """Seconds on a processor of a process's first thread, which in a launcher is the loop's."""
+    return int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_text(encoding="utf-8").split()[0]) / NS
+
+
 class Watched:
     """Processes whose end is to be timed: opened before the deed, so that no pid can be another's by then."""
 
