@@ -55,14 +55,21 @@ def line(start: Start) -> str:
         steps.append("export " + " ".join(f"{one.name}={word(one.value)}" for one in exported))
     others = [word((f"{one.name}=", *one.value)) for one in given if one not in exported]
     steps.append(_program(start, others))
-    text = "; ".join(steps)
-    return f"{_NEWLINE}; {text}" if '"$_nl"' in text else text
+    # A command that stands there verbatim may hold the same letters, and means something else by them.
+    spelt = steps[:-1] if _is_verbatim(start, others) else steps
+    if any('"$_nl"' in step for step in spelt):
+        steps.insert(0, _NEWLINE)
+    return "; ".join(steps)
+
+
+def _is_verbatim(start: Start, others: list[str]) -> bool:
+    return bool(start.command) and not others and not _BREAKS.search(start.command)
 
 
 def _program(start: Start, others: list[str]) -> str:
     before = ["exec", "env", *others] if others else ["exec"]
     if start.command:
-        if not others and not _BREAKS.search(start.command):
+        if _is_verbatim(start, others):
             return start.command.strip()
         return " ".join([*before, "/bin/sh", "-c", word((start.command,))])
     words = [word(one) for one in start.argv]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from honcho.environ import parse_procfile
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from supervisor.options import ServerOptions, UnhosedConfigParser
 
@@ -145,6 +145,7 @@ def test_honcho_reads_it_back(tables: dict[str, Any]) -> None:
 
 @pytest.mark.slow
 @given(commands=st.dictionaries(SERVICES, st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1)))
+@example(commands={"web": 'echo "$_nl"'})
 def test_procfile_comes_back_as_it_was(commands: dict[str, str]) -> None:
     """Procfile → profile → Procfile keeps names and commands, whatever a shell would make of them."""
     commands = {name: command.strip() for name, command in commands.items() if command.strip()}
