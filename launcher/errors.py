@@ -511,6 +511,13 @@ class SuppliedOutside(ExportError):
     general_remedy = "Give the target's own process these variables; a service that lacks a secret refuses to start."
 
 
+class OtherSupervisord(ExportError):
+    code = 6012
+    title = "another supervisord is first on PATH"
+    cause = "Its Python cannot import launcher, which the exported configuration needs; it would refuse to start."
+    general_remedy = "Call the supervisord of launcher's own environment, or export with --plain."
+
+
 # 61xx: import ---------------------------------------------------------------------------------------------------
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from launcher.cli.target import Target
+    from launcher.errors import Caution
     from launcher.exporters.base import Agent, File, Options, Rendered
     from launcher.plan.model import Plan
 
@@ -34,7 +35,8 @@ def export(args: Namespace) -> int:
     target = target_of(args, ())
     options = _options(args, target)
     rendered = chosen.render(_plan(target), options)
-    _warn(rendered, strict=args.strict)
+    cautions = [*rendered.cautions(), *(_supervisord_on_path() if options.agent is not None else ())]
+    _warn(cautions, strict=args.strict)
     command = _command(args, target)
     if args.location is None:
         _refuse_secrets(rendered)
@@ -142,10 +144,16 @@ def _refuse_flags(args: Namespace) -> None:
             raise Usage(f"{flag} has no effect on {args.format} here", remedy=remedy)
 
 
-def _warn(rendered: Rendered, *, strict: bool) -> None:
+def _supervisord_on_path() -> list[Caution]:
+    from launcher.cli.supervisord_on_path import caution  # noqa: PLC0415  (for supervisord only)
+
+    found = caution(os.environ, python=sys.executable)
+    return [] if found is None else [found]
+
+
+def _warn(cautions: list[Caution], *, strict: bool) -> None:
     from launcher.errors import CATALOGUE, ProblemsFound  # noqa: PLC0415
 
-    cautions = rendered.cautions()
     if strict and cautions:
         raise ProblemsFound([CATALOGUE[caution.code](caution.sentence) for caution in cautions])
     for caution in cautions:

@@ -12,12 +12,13 @@ import subprocess
 import sys
 import tempfile
 import time
+import venv
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.project import PATIENCE, eventually
-from tests.e2e.supervisord import UP, Server
+from tests.e2e.supervisord import BIN, UP, Server
 
 pytestmark = pytest.mark.slow
 
@@ -253,3 +254,20 @@ def test_the_agent_alone_says_who_runs_it(project):
     )
     assert done.returncode == 2
     assert "the agent is run by supervisord" in done.stderr
+
+
+def test_the_export_warns_of_a_supervisord_without_launcher(server, project, tmp_path):
+    """Once, and with the one to call; the plain form is for that very one."""
+    project.profile('[services.web]\ncommand = "sleep 600"\n')
+    venv.create(tmp_path / "other", symlinks=True)
+    other = tmp_path / "other" / "bin" / "supervisord"
+    other.write_text(f"#!{other.parent / 'python'}\n", encoding="utf-8")
+    other.chmod(0o755)
+    project.environ["PATH"] = f"{other.parent}:{project.environ['PATH']}"
+    del project.environ["PYTHONPATH"]
+    exported = server.export()
+    assert (exported.returncode, exported.stderr.count("W6012")) == (0, 1)
+    assert f"W6012 {other}, the supervisord on PATH" in exported.stderr
+    assert f"call {BIN / 'supervisord'}" in exported.stderr
+    assert server.export("--strict").returncode == 2
+    assert "W6012" not in project.run("export", "supervisord", "--plain").stderr
