@@ -581,6 +581,64 @@ class NothingToImport(ImporterError):
     general_remedy = "Give a service a `command`, or write the profile by hand (docs/profile.md)."
 
 
+# 62xx: install --------------------------------------------------------------------------------------------------
+
+
+class InstallError(LauncherError):
+    """A unit of systemd that cannot be written, or not be removed."""
+
+    status = 1
+
+
+class NothingToInstall(InstallError):
+    code = 6201
+    title = "no export to install"
+    cause = "The unit runs what `launcher export supervisord DIR` wrote, and the folder does not hold that, or not all."
+    general_remedy = "Export first: launcher export supervisord DIR --profile NAME."
+
+
+class UnitNotOurs(InstallError):
+    code = 6202
+    title = "unit is not from launcher"
+    cause = "A unit of this name is there, and `launcher install` did not write it."
+    general_remedy = "Choose another name with --name."
+
+
+class UnitEdited(InstallError):
+    code = 6203
+    title = "unit was edited"
+    cause = "`launcher install` wrote the unit, and somebody has changed it since."
+    general_remedy = "Keep the change with `systemctl edit`, in a file of its own, and repeat the command with --force."
+
+
+class UnitOfAnother(InstallError):
+    code = 6204
+    title = "unit is that of another export"
+    cause = "A unit of this name was installed for another folder, which nothing would start any more."
+    general_remedy = "Choose another name with --name, or uninstall the other one first."
+
+
+class NotInstalled(InstallError):
+    code = 6205
+    title = "no such unit is installed"
+    cause = "No unit that `launcher install` wrote has this name or runs what is in this folder."
+    general_remedy = "The units of the system and those of a user are apart: see --system and --user."
+
+
+class SystemdRefused(InstallError):
+    code = 6206
+    title = "systemd does not answer, or refuses"
+    cause = "systemctl cannot reach the systemd whose unit this is, or that one refuses what it was asked for."
+    general_remedy = "`systemctl status` (with --user for a user's unit) tells whether it is there."
+
+
+class WrongUser(InstallError):
+    code = 6207
+    title = "this user cannot run it"
+    cause = "supervisord runs as the owner of its run folder, and only root can start services as other users."
+    general_remedy = "Export as the user who is to run it."
+
+
 # 9xxx: control -------------------------------------------------------------------------------------------------
 
 

@@ -58,6 +58,27 @@ def _export(parser: argparse.ArgumentParser) -> None:
     group.add_argument("-t", "--template-dir", metavar="DIR", help="templates of your own for honcho's exporters")
 
 
+def _whose_systemd(parser: argparse.ArgumentParser) -> None:
+    whose = parser.add_mutually_exclusive_group()
+    whose.add_argument("--user", action="store_true", help="a unit of your own systemd (default, unless root)")
+    whose.add_argument("--system", action="store_true", help="a unit of the system's (default for root)")
+    parser.add_argument("--name", metavar="NAME", help="the unit's name (default: launcher-FOLDER-PROFILE)")
+
+
+def _install(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("location", metavar="DIR", help="the folder of `launcher export supervisord DIR`")
+    _whose_systemd(parser)
+    parser.add_argument("--enable", action="store_true", help="have it started at boot (of your own: at login)")
+    parser.add_argument("--start", action="store_true", help="start it now")
+    parser.add_argument("--force", action="store_true", help="overwrite a unit that was edited")
+
+
+def _uninstall(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("location", nargs="?", metavar="DIR", help="the folder that it was installed for")
+    _whose_systemd(parser)
+    parser.add_argument("--force", action="store_true", help="also one that was edited, or without asking systemd")
+
+
 def _run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--service", metavar="NAME", help="with everything that this service gets, its port too")
     parser.add_argument("argv", nargs=argparse.REMAINDER, metavar="COMMAND", help="after -- if it begins with a -")
@@ -178,6 +199,8 @@ OWN_FLAGS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "export": _export,
     "explain": _explain,
     "import": _import,
+    "install": _install,
+    "uninstall": _uninstall,
     "version": _version,
     "help": _help,
 }

@@ -41,6 +41,8 @@ PLACES = {
     "config": "files:config",
     "export": "export:export",
     "import": "import_:import_",
+    "install": "install:install",
+    "uninstall": "install:uninstall",
     "explain": "inspect:explain",
     "version": "inspect:version",
 }

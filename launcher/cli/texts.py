@@ -156,6 +156,22 @@ TEXTS = {
             "launcher export procfile Procfile --profile prod --check"
         ),
     ),
+    "install": (
+        "have systemd keep an exported supervisord running, from boot on",
+        (
+            "Writes a systemd unit for what `launcher export supervisord DIR` wrote; it runs as the owner of the run "
+            "folder. Enables and starts nothing that is not asked for. docs/production.md has the whole way."
+        ),
+        (
+            "launcher export supervisord deploy/ --profile prod\nlauncher install deploy/\n"
+            "sudo venv/bin/launcher install deploy/ --enable --start"
+        ),
+    ),
+    "uninstall": (
+        "remove the unit that install wrote",
+        "What runs is stopped, in reverse order, and what is enabled disabled. The export and its data stay.",
+        "launcher uninstall deploy/\nlauncher uninstall --name launcher-shop-prod",
+    ),
     "explain": ("explain an error code", "Without a code: lists them all.", "launcher explain E1004"),
     "version": ("print the version", "", ""),
     "help": ("show the help of a command", "", "launcher help start"),

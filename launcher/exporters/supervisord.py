@@ -129,8 +129,18 @@ def _section(plan: Plan, program: Program, name: str, options: Options) -> str:
 
 
 def _grace(service: Service, options: Options) -> int:
-    grace = math.ceil(service.stop.grace)
-    return max(1, grace) if options.agent is None else grace + _SPARE
+    return max(1, math.ceil(service.stop.grace)) if options.agent is None else patience(service)
+
+
+def patience(service: Service) -> int:
+    """How long supervisord waits for a service to end, after its agent: in seconds."""
+    return math.ceil(service.stop.grace) + _SPARE
+
+
+def most_files(plan: Plan) -> int:
+    """How many open files a service of the plan asks for, where it is more than supervisord usually sees to; else 0."""
+    most = max((service.limits.open_files or 0 for service in plan.services.values()), default=0)
+    return most if most > _USUAL_FILES else 0
 
 
 def _policy(service: Service, options: Options) -> dict[str, str]:
@@ -169,7 +179,7 @@ def _refuse_unseen(program: Program, shown: Plan, options: Options) -> None:
 
 def _ours(plan: Plan, options: Options, agent: Agent) -> list[str]:
     run = agent.run
-    open_files = max((service.limits.open_files or 0 for service in plan.services.values()), default=0)
+    open_files = most_files(plan)
     logs = options.log or f"{run}/logs"
     socket = f"{run}/supervisor.sock"
     if len(socket.encode()) > _LONGEST_SOCKET:
@@ -185,7 +195,7 @@ def _ours(plan: Plan, options: Options, agent: Agent) -> list[str]:
             "childlogdir": _path(logs),
             "identifier": options.app,
             # Raised for all programs, so that one of them may have as many.
-            **({"minfds": str(open_files)} if open_files > _USUAL_FILES else {}),
+            **({"minfds": str(open_files)} if open_files else {}),
         },
         "rpcinterface:supervisor": {
             "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface",

@@ -1,14 +1,13 @@
 """systemd units: a service per instance, a socket where one is held, and a target for all of them.
 
-By systemd.syntax(7), systemd.service(5) and the parser of systemd 252: `%` is doubled everywhere, `$` in commands; a
-word in double quotes takes C's escapes; nothing is unquoted in a path. An EnvironmentFile= wins over Environment=,
-the wrong way round for us, so with env files a shell sets the profile's own variables.
+An EnvironmentFile= wins over Environment=, the wrong way round for us, so with env files a shell sets the profile's own
+variables.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from posixpath import join
 
 from launcher.errors import NotExportable
@@ -17,6 +16,7 @@ from launcher.exporters.losses import Feature, lost
 from launcher.exporters.names import target_names, word_of
 from launcher.exporters.programs import Program, here, programs
 from launcher.exporters.shell import line, passes
+from launcher.exporters.unitfile import Lines, command, escaped, quoted, seconds, word, written
 from launcher.exporters.variables import literal
 from launcher.plan.model import Edge, Plan
 from launcher.profile.model import Condition, OnLoss, Policy, Restart, Service
@@ -34,12 +34,7 @@ _KEPT = frozenset(
     }
 )  # fmt: skip
 _RESTARTS = {Policy.NO: "no", None: "no", Policy.ON_FAILURE: "on-failure", Policy.ALWAYS: "always"}
-_PLAIN = re.compile(r"[A-Za-z0-9_@+=:,./-]+")
-_PROGRAM = re.compile(r"/[A-Za-z0-9_+./-]+")
 _PATH = re.compile(r"/(?:[^\x00-\x1f\x7f]*[^\x00-\x20\x7f\\])?")
-_CONTROL = re.compile(r"[\x01-\x1f\x7f]")
-
-_Lines = Iterator[tuple[str, str]]
 
 
 class Systemd:
@@ -72,9 +67,9 @@ def _code_losses(plan: Plan) -> list[Loss]:
 
 def _target(plan: Plan, units: Mapping[str, str]) -> str:
     wanted = [f"{unit}.service" for unit in units.values()]
-    return _written(
+    return written(
         {
-            "Unit": iter([("Description", _escaped(f"{plan.profile}: all services")), ("Wants", " ".join(wanted))]),
+            "Unit": iter([("Description", escaped(f"{plan.profile}: all services")), ("Wants", " ".join(wanted))]),
             "Install": iter([("WantedBy", "multi-user.target")]),
         }
     )
@@ -82,10 +77,10 @@ def _target(plan: Plan, units: Mapping[str, str]) -> str:
 
 def _socket(plan: Plan, program: Program, app: str) -> str:
     one = program.instance
-    return _written(
+    return written(
         {
             "Unit": iter(
-                [("Description", _escaped(f"{plan.profile}: socket of {one.label}")), ("PartOf", f"{app}.target")]
+                [("Description", escaped(f"{plan.profile}: socket of {one.label}")), ("PartOf", f"{app}.target")]
             ),
             "Socket": iter([("ListenStream", f"127.0.0.1:{one.port}"), ("FileDescriptorName", one.service)]),
             "Install": iter([("WantedBy", f"{app}.target")]),
@@ -94,7 +89,7 @@ def _socket(plan: Plan, program: Program, app: str) -> str:
 
 
 def _service(plan: Plan, program: Program, units: Mapping[str, str], app: str) -> str:
-    return _written(
+    return written(
         {
             "Unit": _unit_keys(plan, program, units, app),
             "Service": _service_keys(plan, program),
@@ -103,9 +98,9 @@ def _service(plan: Plan, program: Program, units: Mapping[str, str], app: str) -
     )
 
 
-def _unit_keys(plan: Plan, program: Program, units: Mapping[str, str], app: str) -> _Lines:
+def _unit_keys(plan: Plan, program: Program, units: Mapping[str, str], app: str) -> Lines:
     one, service = program.instance, program.service
-    yield "Description", _escaped(f"{plan.profile}: {one.label}")
+    yield "Description", escaped(f"{plan.profile}: {one.label}")
     yield "PartOf", f"{app}.target"
     if service.holds_socket:
         socket = f"{units[one.name]}.socket"
@@ -126,7 +121,7 @@ def _pull(edge: Edge) -> str:
     return "BindsTo" if edge.on_loss is OnLoss.STOP else "Requires"
 
 
-def _limit(rule: Restart) -> _Lines:
+def _limit(rule: Restart) -> Lines:
     """The start limit, which counts starts where the profile counts failures: the first start and `burst` restarts.
 
     The waits before all of these lengthen the interval, or they alone could keep the limit from ever being reached. The
@@ -136,10 +131,10 @@ def _limit(rule: Restart) -> _Lines:
         return
     starts = rule.burst + 1
     yield "StartLimitBurst", str(starts)
-    yield "StartLimitIntervalSec", _seconds(rule.window + starts * rule.delay)
+    yield "StartLimitIntervalSec", seconds(rule.window + starts * rule.delay)
 
 
-def _service_keys(plan: Plan, program: Program) -> _Lines:
+def _service_keys(plan: Plan, program: Program) -> Lines:
     service = program.service
     yield "Type", _type(service)
     if service.is_task:
@@ -147,17 +142,17 @@ def _service_keys(plan: Plan, program: Program) -> _Lines:
     elif _type(service) == "notify":
         if program.command:
             yield "NotifyAccess", "all"  # a shell may stand before the program that says READY
-        yield "TimeoutStartSec", _seconds(service.ready_timeout if service.ready_timeout is not None else _READY)
+        yield "TimeoutStartSec", seconds(service.ready_timeout if service.ready_timeout is not None else _READY)
     if service.is_task and service.ready_timeout is not None:
-        yield "TimeoutStartSec", _seconds(service.ready_timeout)
+        yield "TimeoutStartSec", seconds(service.ready_timeout)
     if program.user:
         yield "User", _known(literal(program.user), "user")
     for path in plan.env_files:
-        yield "EnvironmentFile", _escaped(join(plan.root, path))
+        yield "EnvironmentFile", escaped(join(plan.root, path))
     yield from _start(plan, program)
     if service.stop.command:
         stop = f'LAUNCHER_PID="$1"; export LAUNCHER_PID; {program.environment.command(service.stop.command)}'
-        yield "ExecStop", f"/bin/sh -c {_word(stop)} sh $MAINPID"
+        yield "ExecStop", f"/bin/sh -c {word(stop)} sh $MAINPID"
     yield from _ends(service)
 
 
@@ -168,69 +163,43 @@ def _type(service: Service) -> str:
     return "notify" if tells else "exec"
 
 
-def _start(plan: Plan, program: Program) -> _Lines:
+def _start(plan: Plan, program: Program) -> Lines:
     directory = literal(program.directory) or ""
     known = all(literal(one.value) is not None and not one.withheld for one in program.variables)
     named = all(passes(one.name) for one in program.variables)
     argv = [literal(word) for word in program.argv]
     # A `~` alone, or a `-` at the beginning, would mean something else; neither is possible below the root.
     if not (known and named and _PATH.fullmatch(directory)) or None in argv or (plan.env_files and program.variables):
-        yield "ExecStart", f"/bin/sh -c {_word(line(program.start()))}"
+        yield "ExecStart", f"/bin/sh -c {word(line(program.start()))}"
         return
-    yield "WorkingDirectory", _escaped(directory)
+    yield "WorkingDirectory", escaped(directory)
     for one in program.variables:
-        yield "Environment", _quoted(f"{one.name}={literal(one.value)}")
+        yield "Environment", quoted(f"{one.name}={literal(one.value)}")
     words = [word for word in argv if word is not None]
     if program.command:
-        yield "ExecStart", f"/bin/sh -c {_word(program.command)}"
-    elif _PROGRAM.fullmatch(words[0]):
-        yield "ExecStart", " ".join(map(_word, words))
+        yield "ExecStart", f"/bin/sh -c {word(program.command)}"
     elif words[0].startswith("-"):
         raise NotExportable(f"{words[0]!r} is no program that a shell could start", remedy="Write ./ before it.")
-    else:  # systemd would look for it in folders of its own, not on the PATH of the service
-        yield "ExecStart", " ".join(["/bin/sh", "-c", _word('exec "$@"'), "sh", *map(_word, words)])
+    else:
+        yield "ExecStart", command(words)
 
 
-def _ends(service: Service) -> _Lines:
+def _ends(service: Service) -> Lines:
     rule = service.restart
     yield "Restart", _RESTARTS[rule.policy]
     if rule.policy not in (Policy.NO, None):
-        yield "RestartSec", _seconds(rule.delay)
+        yield "RestartSec", seconds(rule.delay)
     if codes := [str(code) for code in service.success_exit_codes if code]:
         yield "SuccessExitStatus", " ".join(codes)
     yield "KillSignal", f"SIG{service.stop.signal}"
-    yield "TimeoutStopSec", _seconds(service.stop.grace)
+    yield "TimeoutStopSec", seconds(service.stop.grace)
     if service.limits.open_files:
         yield "LimitNOFILE", str(service.limits.open_files)
     if service.limits.memory:
         yield "LimitDATA", str(service.limits.memory)
 
 
-def _written(sections: Mapping[str, _Lines]) -> str:
-    return "\n".join(
-        "".join([f"[{name}]\n", *(f"{key}={value}\n" for key, value in lines)]) for name, lines in sections.items()
-    )
-
-
 def _known(text: str | None, what: str) -> str:
     if text is None or not re.fullmatch(r"[A-Za-z0-9_.-]+", text):
         raise NotExportable(f"its {what} {text!r} is none that a unit could name")
     return text
-
-
-def _escaped(text: str) -> str:
-    return text.replace("%", "%%")
-
-
-def _word(text: str) -> str:
-    """One word of a command."""
-    return text if _PLAIN.fullmatch(text) else _quoted(text).replace("$", "$$")
-
-
-def _quoted(text: str) -> str:
-    text = _escaped(text.replace("\\", "\\\\").replace('"', '\\"'))
-    return '"' + _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text) + '"'
-
-
-def _seconds(value: float) -> str:
-    return f"{value:.3f}".rstrip("0").rstrip(".") + "s"
