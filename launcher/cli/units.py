@@ -84,9 +84,9 @@ class Systemd(Struct, frozen=True, kw_only=True):
     def remove(self, unit: Unit) -> None:
         """Take a unit away, and the links by which it was enabled, which systemd removes where it is asked."""
         try:
-            unit.path.unlink()
             for link in self.folder.glob(f"*.wants/{unit.path.name}"):
                 link.unlink()
+            unit.path.unlink()
         except OSError as problem:
             raise self._unusable(unit.path, problem) from problem
 

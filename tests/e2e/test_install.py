@@ -1,0 +1,168 @@
+"""An installed unit under the real systemd: started, kept, reloaded, stopped in order, and removed without a trace."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.project import eventually
+from tests.e2e.supervisord import LADDER, UP, Server
+from tests.e2e.systemd import OwnSystemd, why_not
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=why_not() or "it can be started")]
+
+UNIT = "launcher-a-shop-dev"
+
+
+@pytest.fixture(scope="module")
+def systemd():
+    """One for all tests: each removes its unit."""
+    made = OwnSystemd()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def installed(systemd, project, tmp_path):
+    """The ladder, installed in a folder with a name that systemd could take for something else, and running."""
+    run = Path(tempfile.mkdtemp(prefix="l r-"))
+    project.root = tmp_path / "50% [a] $HOME" / "a shop"
+    (project.root / "profiles").mkdir(parents=True)
+    project.profile(f'{LADDER}\n[services.secret]\ncommand = "echo have $SHOP_WORD; exec sleep 600"\n')
+    project.environ.update(systemd.environ)
+    server = Server(project, run)
+    assert server.export().returncode == 0
+    (project.root / "deploy" / "supervisord.env").write_text('SHOP_WORD="50% $x"\n', encoding="utf-8")
+    done = project.run("install", "deploy", "--user", "--enable", "--start")
+    assert done.returncode == 0, done.stderr
+    eventually(lambda: server.states() == {**UP, "secret": "ready"})
+    yield server
+    systemd.ctl("stop", UNIT)
+    project.run("uninstall", "deploy", "--user", "--force")
+    systemd.ctl("reset-failed", UNIT)
+    server.close()
+    shutil.rmtree(run, ignore_errors=True)
+
+
+def up(server) -> bool:
+    return server.states() == {**UP, "secret": "ready"}
+
+
+def test_it_runs_and_has_its_variables(systemd, installed):
+    """Everything is in the unit's own cgroup, the variables' file is read, and systemd knows the unit as enabled."""
+    assert systemd.show(UNIT, "ActiveState") == "active"
+    assert systemd.show(UNIT, "UnitFileState") == "enabled"
+    assert {installed.pid(name) for name in ("db", "api", "worker", "launcher")} < set(systemd.members(UNIT))
+    output = installed.run_folder / "logs" / "secret.out"
+    eventually(lambda: output.read_text(encoding="utf-8") == "have 50% $x\n")
+    bad = [line for line in systemd.log().splitlines() if UNIT in line and ("Unknown" in line or "ignoring" in line)]
+    assert bad == []
+
+
+def test_supervisord_killed_with_9_is_back_alone(systemd, installed):
+    """What it left behind is ended before the next one starts everything, in order."""
+    before = systemd.members(UNIT)
+    os.kill(int(systemd.show(UNIT, "MainPID")), signal.SIGKILL)
+    eventually(lambda: systemd.show(UNIT, "NRestarts") == "1" and up(installed))
+    assert not set(before) & set(systemd.members(UNIT))
+    assert not any(Path(f"/proc/{pid}").exists() for pid in before)
+
+
+def test_a_stop_is_in_reverse_order(systemd, installed):
+    """By the agent, so with its drain and stop commands, and nothing is left."""
+    pids = systemd.members(UNIT)
+    assert systemd.ctl("stop", UNIT).returncode == 0
+    assert (systemd.show(UNIT, "ActiveState"), systemd.show(UNIT, "Result")) == ("inactive", "success")
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    log = installed.log()
+    told = ["worker stopped", "api stopped", "db stopped"]
+    assert sorted(told, key=log.index) == told
+
+
+def test_a_stop_without_an_agent_is_in_reverse_order_too(systemd, installed):
+    """Then supervisord goes layer by layer."""
+    assert installed.ctl("stop", "launcher").returncode == 0
+    pids = systemd.members(UNIT)
+    assert systemd.ctl("stop", UNIT).returncode == 0
+    assert systemd.show(UNIT, "Result") == "success"
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    log = (installed.run_folder / "logs" / "supervisord.log").read_text(encoding="utf-8")
+    told = ["stopped: worker", "stopped: api", "stopped: db"]
+    assert sorted(told, key=log.rindex) == told
+
+
+@pytest.mark.parametrize("how", ["launcher stop", "supervisorctl down", "supervisorctl shutdown"])
+def test_what_an_operator_stops_stays_stopped(systemd, installed, how):
+    """Systemd takes it for an end, not for a failure."""
+    if how == "launcher stop":
+        assert installed.project.run("stop", "--run-dir", str(installed.run_folder)).returncode == 0
+    else:
+        assert installed.ctl(how.split()[1]).returncode == 0
+    eventually(lambda: systemd.show(UNIT, "ActiveState") == "inactive")
+    assert (systemd.show(UNIT, "Result"), systemd.show(UNIT, "NRestarts")) == ("success", "0")
+
+
+def test_a_reload_restarts_what_changed_and_nothing_else(systemd, installed):
+    """A changed command, a new service and one that is gone, by a new export; the agent takes up the new plan."""
+    names = ("db", "api", "worker")
+    before = {name: installed.pid(name) for name in names}
+    changed = LADDER.replace(
+        '[services.worker]\ncommand = "exec sleep 600"', '[services.worker]\ncommand = "exec sleep 601"'
+    )
+    installed.project.profile(f'{changed}\n[services.new]\ncommand = "exec sleep 600"\ndepends_on = ["worker"]\n')
+    assert installed.export().returncode == 0
+    done = systemd.ctl("reload", UNIT)
+    assert done.returncode == 0, done.stderr
+    eventually(lambda: installed.states() == {**UP, "new": "ready"})
+    after = {name: installed.pid(name) for name in names}
+    assert (after["db"], after["api"]) == (before["db"], before["api"])
+    assert after["worker"] not in (0, before["worker"])
+    assert installed.log().count("migrate stopped (rc=0)") == 2  # told again, not run again
+
+
+def test_a_reload_of_a_broken_configuration_changes_nothing(systemd, installed):
+    """Systemd says that it failed, and everything goes on."""
+    before = systemd.members(UNIT)
+    conf = installed.project.root / "deploy" / "supervisord.conf"
+    conf.write_text(conf.read_text(encoding="utf-8") + "[program:x]\nnumprocs=x\ncommand=x\n", encoding="utf-8")
+    assert systemd.ctl("reload", UNIT).returncode != 0
+    assert systemd.show(UNIT, "ActiveState") == "active"
+    assert systemd.members(UNIT) == before
+
+
+def test_uninstall_stops_disables_and_removes(systemd, installed):
+    """And says each; systemd knows nothing of the unit then."""
+    pids = systemd.members(UNIT)
+    done = installed.project.run("uninstall", "deploy", "--user")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        f"stopping {UNIT}, in reverse order\ndisabled {UNIT}\nremoved {systemd.units / UNIT}.service\n"
+    )
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    assert systemd.show(UNIT, "LoadState") == "not-found"
+    assert [path for path in systemd.units.rglob("*") if path.is_file() or path.is_symlink()] == []
+    assert (installed.project.root / "deploy" / "supervisord.conf").exists()
+
+
+def test_a_supervisord_that_cannot_start_is_given_up(systemd, installed):
+    """After five tries, and systemd tells of it as of any failed unit."""
+    systemd.ctl("stop", UNIT)
+    conf = installed.project.root / "deploy" / "supervisord.conf"
+    conf.write_text("[supervisord\n", encoding="utf-8")
+    assert systemd.ctl("start", UNIT).returncode == 0
+    eventually(lambda: systemd.show(UNIT, "ActiveState") == "failed")
+    assert systemd.show(UNIT, "NRestarts") == "5"
+
+
+def test_started_beside_another_launcher(systemd, installed):
+    """It is refused where it would only fail."""
+    assert systemd.ctl("stop", UNIT).returncode == 0
+    installed.start()
+    eventually(lambda: up(installed))
+    done = installed.project.run("install", "deploy", "--user", "--start")
+    assert (done.returncode, "another launcher runs in" in done.stderr) == (1, True)
