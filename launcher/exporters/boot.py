@@ -88,6 +88,7 @@ def _service(given: Handover, boot: Boot) -> Lines:
     yield "ExecReload", control("restart", AGENT)
     # In the order of dependencies, with drain and stop commands; without an agent, SIGTERM stops it layer by layer.
     yield "ExecStop", f"-{control('down')}"
+    yield "SyslogIdentifier", boot.name
     yield "KillMode", "mixed"
     yield "TimeoutStopSec", seconds(_longest_stop(given))
     yield "Restart", "on-failure"

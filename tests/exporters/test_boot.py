@@ -53,6 +53,7 @@ def test_the_unit_as_it_is_written():
         "ExecReload=/srv/venv/bin/python -m supervisor.supervisorctl -c /srv/shop/deploy/supervisord.conf "
         "restart launcher\n"
         "ExecStop=-/srv/venv/bin/python -m supervisor.supervisorctl -c /srv/shop/deploy/supervisord.conf down\n"
+        "SyslogIdentifier=launcher-shop\n"
         "KillMode=mixed\n"
         "TimeoutStopSec=40s\n"
         "Restart=on-failure\n"
