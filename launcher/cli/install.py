@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pwd
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,8 @@ def install(args: Namespace) -> int:
     name = _name(args.name) or _usual_name(exported)
     _refuse_taken(systemd.read(name), exported, args)
     silence = systemd.silence()
-    _refuse_vain(systemd, name, exported, args, silence)
+    runs = not silence and systemd.runs(name)
+    _refuse_vain(exported, args, silence=silence, runs=runs)
     boot = Boot(
         name=name,
         python=exported.python,
@@ -55,10 +57,16 @@ def install(args: Namespace) -> int:
     if args.enable:
         systemd.tell("enable", name)
         print(f"enabled {name}")
-    if args.start:
+    if args.start and not runs:
         systemd.tell("start", name)
         print(f"started {name}")
-    for line in _next(args, systemd, name, user=user, silence=silence):
+    if silence:
+        print(f"systemd knows of it after: {systemd.systemctl} daemon-reload ({silence})")
+    if runs:
+        print(f"it runs, and will be as this unit says after: {systemd.systemctl} restart {name}")
+    elif not args.start:
+        print(f"to start it: {systemd.systemctl} start {name}")
+    for line in _for_the_boot(systemd, name, user=user, enabled=not silence and systemd.is_enabled(name)):
         print(line)
     return 0
 
@@ -129,13 +137,13 @@ def _refuse_taken(there: Unit | None, exported: Exported, args: Namespace) -> No
         raise UnitEdited(f"{there.path} was edited since it was installed")
 
 
-def _refuse_vain(systemd: Systemd, name: str, exported: Exported, args: Namespace, silence: str) -> None:
+def _refuse_vain(exported: Exported, args: Namespace, *, silence: str, runs: bool) -> None:
     """Say it before anything is written, when what was asked for besides cannot be done."""
     if silence and (args.enable or args.start):
         raise SystemdRefused(
             f"cannot reach systemd: {silence}", remedy="Without --enable and --start, the unit is only written."
         )
-    if args.start and not systemd.runs(name) and (other := holder(Path(exported.given.run))):
+    if args.start and not runs and (other := holder(Path(exported.given.run))):
         raise EngineCannot(
             f"another launcher runs in {other.folder} (pid {other.pid})",
             remedy="Stop it first, with `launcher stop`, or install without --start.",
@@ -147,20 +155,12 @@ def _command(args: Namespace, systemd: Systemd, exported: Exported) -> str:
     return shlex.join([*words, *(["--name", args.name] if args.name else [])])
 
 
-def _next(args: Namespace, systemd: Systemd, name: str, *, user: str, silence: str) -> list[str]:
+def _for_the_boot(systemd: Systemd, name: str, *, user: str, enabled: bool) -> Iterator[str]:
     """What is left to do, and by which words."""
-    lines = []
-    if silence:
-        lines.append(f"systemd knows of it after: {systemd.systemctl} daemon-reload ({silence})")
-    if not args.start:
-        lines.append(f"to start it: {systemd.systemctl} start {name}")
-    if not args.enable:
-        lines.append(
-            f"to have it started at {'login' if systemd.is_user else 'boot'}: {systemd.systemctl} enable {name}"
-        )
+    if not enabled:
+        yield f"to have it started at {'login' if systemd.is_user else 'boot'}: {systemd.systemctl} enable {name}"
     if systemd.is_user and not (_LINGERING / user).exists():
-        lines.append(f"to have it started at boot, and not end with the last session: loginctl enable-linger {user}")
-    return lines
+        yield f"to have it started at boot, and not end with the last session: loginctl enable-linger {user}"
 
 
 def _installed(args: Namespace, systemd: Systemd) -> list[Unit]:
@@ -189,7 +189,7 @@ def _remove(systemd: Systemd, one: Unit) -> None:
     if systemd.runs(one.name):
         print(f"stopping {one.name}, in reverse order", flush=True)
         systemd.tell("stop", one.name)
-    if systemd.ask(one.name, "UnitFileState").startswith("enabled"):
+    if systemd.is_enabled(one.name):
         systemd.tell("disable", one.name)
         print(f"disabled {one.name}")
     systemd.remove(one)

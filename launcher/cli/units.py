@@ -104,12 +104,16 @@ class Systemd(Struct, frozen=True, kw_only=True):
         return "" if done.returncode == 0 else _last(done)
 
     def ask(self, name: str, key: str) -> str:
-        """One property of a unit."""
+        """A property of a unit."""
         return self._run("show", "--value", f"--property={key}", f"{name}.service").stdout.strip()
 
     def runs(self, name: str) -> bool:
         """Whether anything of a unit does."""
         return self.ask(name, "ActiveState") not in _AT_REST
+
+    def is_enabled(self, name: str) -> bool:
+        """Whether a unit is started by itself."""
+        return self.ask(name, "UnitFileState").startswith("enabled")
 
     def tell(self, *words: str) -> None:
         """Have it do something; raises SystemdRefused."""

@@ -64,6 +64,17 @@ def test_it_runs_and_has_its_variables(systemd, installed):
     assert bad == []
 
 
+def test_installed_again_while_it_runs(systemd, installed):
+    """It goes on as it is, and only what is left to do is told."""
+    before = systemd.members(UNIT)
+    done = installed.project.run("install", "deploy", "--user", "--start")
+    assert (done.returncode, done.stderr) == (0, "")
+    wrote, running, _linger = done.stdout.splitlines()
+    assert wrote == f"wrote {systemd.units / UNIT}.service"
+    assert running == f"it runs, and will be as this unit says after: systemctl --user restart {UNIT}"
+    assert systemd.members(UNIT) == before
+
+
 def test_supervisord_killed_with_9_is_back_alone(systemd, installed):
     """What it left behind is ended before the next one starts everything, in order."""
     before = systemd.members(UNIT)
@@ -123,6 +134,58 @@ def test_a_reload_restarts_what_changed_and_nothing_else(systemd, installed):
     assert (after["db"], after["api"]) == (before["db"], before["api"])
     assert after["worker"] not in (0, before["worker"])
     assert installed.log().count("migrate stopped (rc=0)") == 2  # told again, not run again
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "restarted"),
+    [
+        ("interval = 0.2", "interval = 0.3", set()),
+        ("burst = 100", "burst = 99", set()),
+        ("sleep 0.2; touch migrated", "sleep 0.3; touch migrated", {"migrate"}),
+        ("[services.db]", "[env]\nX = '1'\n[services.db]", {"migrate", "db", "api", "worker"}),
+        ('kind = "task"', 'kind = "task"\ndepends_on = ["secret"]', {"migrate", "db", "api", "worker"}),
+    ],
+)
+def test_what_a_reload_restarts(systemd, installed, old, new, restarted):
+    """Only what is in supervisord's own configuration: checks and rules are not, layers are."""
+    before = {name: installed.pid(name) for name in ("db", "api", "worker")}
+    agent, runs = installed.pid("launcher"), _runs(installed)
+    profile = installed.project.root / "profiles" / "dev.toml"
+    text = profile.read_text(encoding="utf-8")
+    assert old in text
+    profile.write_text(text.replace(old, new), encoding="utf-8")
+    assert installed.export().returncode == 0
+    assert systemd.ctl("reload", UNIT).returncode == 0
+    eventually(lambda: installed.pid("launcher") not in (0, agent) and up(installed))
+    after = {name: installed.pid(name) for name in before}
+    changed = {name for name in before if after[name] != before[name]}
+    assert changed | ({"migrate"} if _runs(installed) > runs else set()) == restarted
+
+
+def _runs(installed) -> int:
+    return (installed.run_folder / "logs" / "supervisord.log").read_text(encoding="utf-8").count("spawned: 'migrate'")
+
+
+def test_a_restart_begins_anew(systemd, installed):
+    """What was stopped by hand is started too."""
+    assert installed.ctl("stop", "worker").returncode == 0
+    eventually(lambda: installed.states().get("worker") == "stopped")
+    assert systemd.ctl("restart", UNIT).returncode == 0
+    eventually(lambda: up(installed))
+
+
+def test_a_critical_service_that_fails_for_good_ends_everything(systemd, installed):
+    """Systemd takes that for an end, too, and does not start it again by itself."""
+    profile = installed.project.root / "profiles" / "dev.toml"
+    failing = '[services.gone]\ncommand = "exit 7"\ncritical = true\nrestart = { delay = 0.01, burst = 1 }\n'
+    profile.write_text(f"{profile.read_text(encoding='utf-8')}\n{failing}", encoding="utf-8")
+    assert systemd.ctl("stop", UNIT).returncode == 0
+    assert installed.export().returncode == 0
+    assert systemd.ctl("start", UNIT).returncode == 0
+    eventually(lambda: systemd.show(UNIT, "ActiveState") == "inactive")
+    assert (systemd.show(UNIT, "Result"), systemd.show(UNIT, "NRestarts")) == ("success", "0")
+    told = installed.project.run("status", "--run-dir", str(installed.run_folder)).stdout
+    assert "exited with code 7; circuit open" in told
 
 
 def test_a_reload_of_a_broken_configuration_changes_nothing(systemd, installed):
