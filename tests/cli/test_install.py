@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -42,8 +44,12 @@ class Shop:
 
 @pytest.fixture
 def shop(tmp_path, monkeypatch, capsys):
-    """Nothing is on PATH, so there is no systemctl; the system's units would be in a folder of the test."""
-    root, home = tmp_path / "shop", tmp_path / "home"
+    """Nothing is on PATH, so there is no systemctl; the system's units would be in a folder of the test.
+
+    The project lies in a short path, for a Unix socket's address holds 107 bytes.
+    """
+    short = Path(tempfile.mkdtemp(prefix="li-"))
+    root, home = short / "shop", tmp_path / "home"
     (root / "profiles").mkdir(parents=True)
     home.mkdir()
     (root / "profiles" / "prod.toml").write_text('[services.web]\ncommand = "sleep 600"\n', encoding="utf-8")
@@ -55,7 +61,8 @@ def shop(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(units, "_BROUGHT", {True: (tmp_path / "brought",), False: (tmp_path / "brought",)})
     made = Shop(root, home, capsys)
     assert made.run("export", "supervisord", "deploy", "--profile", "prod")[0] == 0
-    return made
+    yield made
+    shutil.rmtree(short)
 
 
 def test_a_unit_is_written_and_what_is_left_to_do_is_told(shop):
