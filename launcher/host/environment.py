@@ -1,0 +1,186 @@
+"""`os.environ`, a view by component: each sees and changes its own variables, the host the process's.
+
+The object stays what it is, so who imported it before sees the same as who imports it later. Below it, where it keeps
+its dictionary, lies one that asks whose code is running. Like the process itself, a component has two tables: what
+`os.environ` shows, and what its children inherit; `os.putenv` changes the second alone, as ever.
+
+What the C library's own `getenv` sees (libpq's PGHOST, a TZ after `time.tzset()`) are the process's variables, whoever
+asks: a component's never reach it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator, Mapping, MutableMapping
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from . import children, patches, threads
+from .current import component
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Variables:
+    """One component's: what it sees, and what its children inherit."""
+
+    def __init__(self, seen: Mapping[bytes, bytes]) -> None:
+        self.seen = dict(seen)
+        self.inherited = dict(seen)
+
+
+class View(MutableMapping[bytes, bytes]):
+    """The dictionary below `os.environ`: the component's, or outside of any the process's."""
+
+    def __init__(self, process: dict[bytes, bytes]) -> None:
+        self.process = process
+        self.components: dict[str, Variables] = {}
+
+    def own(self) -> Variables | None:
+        """The tables of the component whose code runs here; None outside of any.
+
+        One that was given none, or whose were forgotten while something of it still runs, gets a copy of the process's:
+        what it changes stays its own.
+        """
+        name = component.get()
+        if name is None:
+            return None
+        found = self.components.get(name)
+        return self.components.setdefault(name, Variables(self.process)) if found is None else found
+
+    def _table(self) -> dict[bytes, bytes]:
+        own = self.own()
+        return self.process if own is None else own.seen
+
+    def __getitem__(self, key: bytes) -> bytes:
+        return self._table()[key]
+
+    def __setitem__(self, key: bytes, value: bytes) -> None:
+        self._table()[key] = value
+
+    def __delitem__(self, key: bytes) -> None:
+        del self._table()[key]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._table())
+
+    def __len__(self) -> int:
+        return len(self._table())
+
+
+_view: View | None = None
+_applied: list[patches.Applied] = []
+
+
+def install() -> None:
+    """Make `os.environ` a view by component, which threads and children inherit; a second call does nothing.
+
+    Called before any component is imported. Raises CannotReplace on a Python that this was not written for.
+    """
+    global _view  # noqa: PLW0603  (there is one os.environ)
+    if _view is not None:
+        return
+    view = View(_data())
+    _applied.extend(patches.apply([*threads.replacements(), *children.replacements(_inherited), *_puts(view)]))
+    _keep_in(view)
+    _view = view
+
+
+def uninstall() -> None:
+    """Give `os.environ` the process's variables alone again, and forget every component's."""
+    global _view  # noqa: PLW0603  (there is one os.environ)
+    if _view is None:
+        return
+    _keep_in(_view.process)
+    patches.undo(_applied)
+    _applied.clear()
+    _view = None
+
+
+def give(component: str, variables: Mapping[str, str]) -> None:
+    """Make `variables`, and no others, those of this component, in place of what it had."""
+    _installed().components[component] = Variables(_encoded(variables))
+
+
+def forget(component: str) -> None:
+    """Drop the variables of this component, if it has any."""
+    _installed().components.pop(component, None)
+
+
+def variables_of(component: str | None) -> dict[str, str]:
+    """Copy what this component sees now; None stands for the process itself. KeyError where it was given nothing."""
+    table = _installed().process if component is None else _installed().components[component].seen
+    return {os.fsdecode(name): os.fsdecode(value) for name, value in table.copy().items()}
+
+
+def _installed() -> View:
+    if _view is None:
+        raise RuntimeError("environment.install() comes first")
+    return _view
+
+
+def _data() -> Any:
+    return os.environ._data  # type: ignore[attr-defined]  # noqa: SLF001  (the only place where the object keeps its variables)
+
+
+def _keep_in(table: MutableMapping[bytes, bytes]) -> None:
+    os.environ._data = os.environb._data = table  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+def _encoded(variables: Mapping[str, str]) -> dict[bytes, bytes]:
+    return {os.fsencode(name): os.fsencode(value) for name, value in variables.items()}
+
+
+def _inherited() -> dict[bytes, bytes] | None:
+    own = _view.own() if _view is not None else None
+    return None if own is None else own.inherited.copy()
+
+
+def _puts(view: View) -> list[patches.Replacement]:
+    """`os.putenv` and `os.unsetenv`, through which `os.environ` itself changes what children inherit."""
+
+    def putenv(original: Callable[..., None]) -> Callable[..., None]:
+        @wraps(original)
+        def replaced(name: str | bytes, value: str | bytes, /) -> None:
+            own = view.own()
+            if own is None:
+                original(name, value)
+            else:
+                own.inherited[_checked(name)] = _without_nul(value)
+
+        return replaced
+
+    def unsetenv(original: Callable[..., None]) -> Callable[..., None]:
+        @wraps(original)
+        def replaced(name: str | bytes, /) -> None:
+            own = view.own()
+            if own is None:
+                original(name)
+            else:
+                own.inherited.pop(_checked(name), None)
+
+        return replaced
+
+    return [
+        patches.Replacement(os, "putenv", putenv, takes=((0, "name"), (1, "value"))),
+        patches.Replacement(os, "unsetenv", unsetenv, takes=((0, "name"),)),
+    ]
+
+
+def _checked(name: str | bytes) -> bytes:
+    """Encode a name, and refuse what the C library would."""
+    encoded = _without_nul(name)
+    if b"=" in encoded:
+        raise ValueError("illegal environment variable name")
+    if not encoded:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    return encoded
+
+
+def _without_nul(text: str | bytes) -> bytes:
+    encoded = os.fsencode(text)
+    if b"\0" in encoded:
+        raise ValueError("embedded null byte")
+    return encoded

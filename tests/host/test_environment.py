@@ -1,0 +1,467 @@
+"""Each component sees and changes its own variables, whichever way its code runs; the host those of the process."""
+
+from __future__ import annotations
+
+import _thread
+import asyncio
+import contextvars
+import multiprocessing
+import os
+import queue
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from multiprocessing import resource_tracker
+from multiprocessing.pool import ThreadPool
+from os import environ as imported_before
+
+import pytest
+
+from launcher.host import environment
+from launcher.host.current import component, entered
+
+NAME = "LAUNCHER_TEST_COLOUR"
+
+
+@pytest.fixture
+def two(monkeypatch):
+    """Two components with a variable each, in a process that has the variable too."""
+    monkeypatch.setenv(NAME, "of the process")
+    environment.install()
+    path = os.environ["PATH"]
+    environment.give("red", {NAME: "red", "PATH": path})
+    environment.give("blue", {NAME: "blue", "PATH": path})
+    yield
+    environment.uninstall()
+
+
+def seen():
+    return os.environ.get(NAME)
+
+
+def told_by_child(run):
+    """What a shell says whose output `run` returns."""
+    return run(f'printf %s "${NAME}"')
+
+
+def in_both(ask):
+    answers = []
+    for name in ("red", "blue", None):
+        with entered(name):
+            answers.append(ask())
+    return answers
+
+
+OWN = ["red", "blue", "of the process"]
+
+
+# --- the object ---
+
+
+def in_a_thread():
+    answers = queue.SimpleQueue()
+    thread = threading.Thread(target=lambda: answers.put(seen()))
+    thread.start()
+    thread.join()
+    return answers.get()
+
+
+def in_a_thread_of_a_thread():
+    answers = queue.SimpleQueue()
+    thread = threading.Thread(target=lambda: answers.put(in_a_thread()))
+    thread.start()
+    thread.join()
+    return answers.get()
+
+
+def in_a_raw_thread():
+    answers = queue.SimpleQueue()
+    _thread.start_new_thread(lambda: answers.put(seen()), ())
+    return answers.get(timeout=10)
+
+
+def in_a_timer():
+    answers = queue.SimpleQueue()
+    threading.Timer(0, lambda: answers.put(seen())).start()
+    return answers.get(timeout=10)
+
+
+def in_a_pool():
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(seen).result()
+
+
+def in_a_pool_by_map():
+    with ThreadPoolExecutor(1) as pool:
+        return next(pool.map(lambda _: seen(), [0]))
+
+
+def in_a_thread_pool_of_multiprocessing():
+    with ThreadPool(1) as pool:
+        return pool.apply(seen)
+
+
+def in_a_task():
+    async def ask():
+        return seen()
+
+    async def main():
+        return await asyncio.create_task(ask())
+
+    return asyncio.run(main())
+
+
+def in_to_thread():
+    return asyncio.run(asyncio.to_thread(seen))
+
+
+def in_an_executor():
+    async def main():
+        return await asyncio.get_running_loop().run_in_executor(None, seen)
+
+    return asyncio.run(main())
+
+
+WAYS_TO_READ = {
+    "get": seen,
+    "getenv": lambda: os.getenv(NAME),
+    "imported before": lambda: imported_before[NAME],
+    "bytes": lambda: os.fsdecode(os.environb[os.fsencode(NAME)]),
+    "copy": lambda: os.environ.copy()[NAME],
+    "dict": lambda: dict(os.environ)[NAME],
+    "expandvars": lambda: os.path.expandvars(f"${NAME}"),
+    "repr": lambda: next(own for own in OWN if repr(own) in repr(os.environ)),
+    "thread": in_a_thread,
+    "thread of a thread": in_a_thread_of_a_thread,
+    "_thread": in_a_raw_thread,
+    "timer": in_a_timer,
+    "pool": in_a_pool,
+    "pool, map": in_a_pool_by_map,
+    "multiprocessing's ThreadPool": in_a_thread_pool_of_multiprocessing,
+    "task": in_a_task,
+    "asyncio.to_thread": in_to_thread,
+    "run_in_executor": in_an_executor,
+}
+
+
+@pytest.mark.parametrize("ask", WAYS_TO_READ.values(), ids=WAYS_TO_READ)
+def test_each_reads_its_own(two, ask):
+    assert in_both(ask) == OWN
+
+
+def test_the_object_stays_the_same_and_comes_back_as_it_was(monkeypatch):
+    monkeypatch.setenv(NAME, "before")
+    before, table = os.environ, os.environ._data
+    functions = (os.putenv, os.system, threading.Thread.start, subprocess._fork_exec, _thread.start_new_thread)
+    environment.install()
+    environment.install()
+    try:
+        assert os.environ is before
+        os.environ[NAME] = "changed by the host"
+    finally:
+        environment.uninstall()
+        environment.uninstall()
+    assert os.environ is before
+    assert os.environ._data is os.environb._data is table
+    assert os.environ[NAME] == "changed by the host"
+    assert functions == (
+        os.putenv, os.system, threading.Thread.start, subprocess._fork_exec, _thread.start_new_thread,
+    )  # fmt: skip
+
+
+def test_what_one_changes_no_other_sees(two):
+    with entered("red"):
+        os.environ[NAME] = "crimson"
+        os.environ["LAUNCHER_TEST_ONLY_RED"] = "1"
+        del os.environ["PATH"]
+        os.environ.setdefault(NAME, "ignored")
+        os.environ |= {"LAUNCHER_TEST_ALSO_RED": "1"}
+    assert in_both(seen) == ["crimson", *OWN[1:]]
+    assert in_both(lambda: "LAUNCHER_TEST_ONLY_RED" in os.environ) == [True, False, False]
+    assert in_both(lambda: "LAUNCHER_TEST_ALSO_RED" in os.environ) == [True, False, False]
+    assert in_both(lambda: "PATH" in os.environ) == [False, True, True]
+    with entered("blue"):
+        os.environ.clear()
+    assert in_both(lambda: len(os.environ) > 0) == [True, False, True]
+
+
+def test_one_has_what_it_was_given_and_nothing_else(two):
+    with entered("red"):
+        assert set(os.environ) == {NAME, "PATH"}
+    assert environment.variables_of("red") == {NAME: "red", "PATH": os.environ["PATH"]}
+    assert environment.variables_of(None) == dict(os.environ)
+
+
+def test_given_anew_it_has_the_new_ones(two):
+    environment.give("red", {NAME: "rouge"})
+    with entered("red"):
+        assert dict(os.environ) == {NAME: "rouge"}
+
+
+def test_what_still_runs_of_one_forgotten_cannot_change_the_process(two):
+    environment.forget("red")
+    environment.forget("red")
+    with pytest.raises(KeyError):
+        environment.variables_of("red")
+    with entered("red"):
+        assert seen() == "of the process"
+        os.environ[NAME] = "mine"
+    assert in_both(seen) == ["mine", *OWN[1:]]
+
+
+@pytest.mark.parametrize(("name", "value"), [("A=B", "1"), ("A\0", "1"), ("A", "1\0"), (1, "1"), ("A", 1), ("", "1")])
+def test_what_the_process_refuses_is_refused_for_a_component(two, name, value):
+    refused = []
+    for who in (None, "red"):
+        with entered(who), pytest.raises((ValueError, TypeError, OSError)) as caught:
+            os.environ[name] = value
+        refused.append((caught.type, str(caught.value)))
+    assert refused[0] == refused[1]
+
+
+def test_a_shared_pool_works_for_whoever_submits(two):
+    """The loop's own executor is one: the thread may have been started for somebody else."""
+    with ThreadPoolExecutor(1) as pool:
+        assert in_both(lambda: pool.submit(seen).result()) == OWN
+        assert in_both(lambda: pool.submit(seen).result()) == OWN
+
+
+def test_work_is_whose_context_it_runs_in(two):
+    """As asyncio does for a callback: the context of where it was made, wherever it is run."""
+    with entered("red"):
+        context = contextvars.copy_context()
+    with entered("blue"):
+        assert context.run(seen) == "red"
+
+
+def test_an_exception_in_a_thread_is_still_the_components(two, monkeypatch):
+    who = queue.SimpleQueue()
+    monkeypatch.setattr(threading, "excepthook", lambda _: who.put(component.get()))
+
+    def fail():
+        raise OSError
+
+    with entered("red"):
+        thread = threading.Thread(target=fail)
+        thread.start()
+    thread.join()
+    assert who.get() == "red"
+
+
+def test_many_threads_of_both_at_once_see_their_own(two):
+    together = threading.Barrier(8)
+    wrong = queue.SimpleQueue()
+
+    def work(name):
+        together.wait()
+        for turn in range(500):
+            os.environ[NAME] = f"{name}{turn}"
+            if os.environ[NAME][: len(name)] != name:
+                wrong.put(os.environ[NAME])
+
+    threads = []
+    for name in ("red", "blue") * 4:
+        with entered(name):
+            threads.append(threading.Thread(target=work, args=(name,)))
+            threads[-1].start()
+    for thread in threads:
+        thread.join()
+    assert wrong.empty()
+
+
+# --- children ---
+
+
+def by_subprocess(command):
+    return subprocess.run(command, shell=True, stdout=subprocess.PIPE, check=True, text=True).stdout
+
+
+def by_subprocess_from_a_thread(command):
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(by_subprocess, command).result()
+
+
+def by_posix_spawn_of_subprocess(command):
+    done = subprocess.run(["/bin/sh", "-c", command], close_fds=False, stdout=subprocess.PIPE, check=True, text=True)
+    return done.stdout
+
+
+def by_popen(command):
+    with os.popen(command) as output:
+        return output.read()
+
+
+def into_a_pipe(start):
+    """What a child writes to its descriptor 1, which `start` lets it inherit."""
+    reading, writing = os.pipe()
+    kept = os.dup(1)
+    try:
+        os.dup2(writing, 1)
+        os.close(writing)
+        start()
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+    with os.fdopen(reading, encoding="utf-8") as output:
+        return output.read()
+
+
+def by_system(command):
+    return into_a_pipe(lambda: os.system(command))
+
+
+def by_spawnv(command):
+    return into_a_pipe(lambda: os.spawnv(os.P_WAIT, "/bin/sh", ["sh", "-c", command]))
+
+
+def by_spawnlp(command):
+    return into_a_pipe(lambda: os.spawnlp(os.P_WAIT, "sh", "sh", "-c", command))
+
+
+def by_posix_spawn(command):
+    return into_a_pipe(lambda: os.waitpid(os.posix_spawn("/bin/sh", ["sh", "-c", command], os.environ), 0))
+
+
+def by_posix_spawnp_without(command):
+    return into_a_pipe(lambda: os.waitpid(os.posix_spawnp("sh", ["sh", "-c", command], None), 0))
+
+
+def by_fork_and_exec(command):
+    def start():
+        child = os.fork()
+        if not child:
+            os.execlp("sh", "sh", "-c", command)
+        os.waitpid(child, 0)
+
+    return into_a_pipe(start)
+
+
+def by_asyncio_exec(command):
+    async def main():
+        child = await asyncio.create_subprocess_exec("/bin/sh", "-c", command, stdout=subprocess.PIPE)
+        return (await child.communicate())[0].decode()
+
+    return asyncio.run(main())
+
+
+def by_asyncio_shell(command):
+    async def main():
+        child = await asyncio.create_subprocess_shell(command, stdout=subprocess.PIPE)
+        return (await child.communicate())[0].decode()
+
+    return asyncio.run(main())
+
+
+def by_uvloop(command):
+    import uvloop  # noqa: PLC0415  (it may not be there)
+
+    async def main():
+        child = await asyncio.create_subprocess_exec("/bin/sh", "-c", command, stdout=subprocess.PIPE)
+        return (await child.communicate())[0].decode()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main())
+
+
+WAYS_TO_START = {
+    "subprocess": by_subprocess,
+    "subprocess in a thread": by_subprocess_from_a_thread,
+    "subprocess by posix_spawn": by_posix_spawn_of_subprocess,
+    "popen": by_popen,
+    "system": by_system,
+    "spawnv": by_spawnv,
+    "spawnlp": by_spawnlp,
+    "posix_spawn": by_posix_spawn,
+    "posix_spawnp without": pytest.param(
+        by_posix_spawnp_without, marks=pytest.mark.skipif(sys.version_info < (3, 13), reason="takes None since 3.13")
+    ),
+    "fork and exec": by_fork_and_exec,
+    "asyncio, exec": by_asyncio_exec,
+    "asyncio, shell": by_asyncio_shell,
+    "uvloop": pytest.param(by_uvloop, marks=pytest.mark.skipif(not find_spec("uvloop"), reason="no uvloop here")),
+}
+
+
+@pytest.mark.parametrize("start", WAYS_TO_START.values(), ids=WAYS_TO_START)
+def test_a_child_has_its_components_variables(two, start):
+    assert in_both(lambda: told_by_child(start)) == OWN
+
+
+def test_a_child_has_no_variable_that_its_component_lacks(two, monkeypatch):
+    monkeypatch.setenv("LAUNCHER_TEST_OF_THE_PROCESS", "1")
+    ask = "printf %s ${LAUNCHER_TEST_OF_THE_PROCESS-none}"
+    assert in_both(lambda: by_subprocess(ask)) == ["none", "none", "1"]
+
+
+def test_putenv_changes_what_children_have_and_not_what_is_seen(two):
+    """As it is for a process."""
+    with entered("red"):
+        os.putenv(NAME, "put")
+        assert (seen(), told_by_child(by_subprocess)) == ("red", "put")
+        os.unsetenv(NAME)
+        assert (seen(), told_by_child(by_subprocess)) == ("red", "")
+        del os.environ[NAME]
+        os.environ[NAME] = "set"
+        assert (seen(), told_by_child(by_subprocess)) == ("set", "set")
+    assert told_by_child(by_subprocess) == "of the process"
+
+
+def test_an_environment_that_is_given_is_taken_as_it_is(two):
+    with entered("red"):
+        done = subprocess.run(["/usr/bin/env"], env={"ONLY": "this"}, stdout=subprocess.PIPE, check=True)
+        assert done.stdout == b"ONLY=this\n"
+
+
+def test_the_command_is_searched_on_the_components_path(two, tmp_path):
+    tool = tmp_path / "launcher-test-tool"
+    tool.write_text("#!/bin/sh\necho found\n")
+    tool.chmod(0o755)
+    environment.give("red", {"PATH": f"{tmp_path}:{os.defpath}"})
+    with entered("red"):
+        assert subprocess.run([tool.name], stdout=subprocess.PIPE, check=True).stdout == b"found\n"
+    with entered("blue"), pytest.raises(FileNotFoundError):
+        subprocess.run([tool.name], check=True)
+
+
+def test_the_code_of_system_is_that_of_the_command(two):
+    with entered("red"):
+        assert os.waitstatus_to_exitcode(os.system("exit 7")) == 7
+
+
+def tell(pipe):
+    pipe.send(os.environ.get(NAME))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_process_of_multiprocessing_has_its_components_variables(two, method):
+    def ask():
+        context = multiprocessing.get_context(method)
+        reading, writing = context.Pipe(duplex=False)
+        process = context.Process(target=tell, args=(writing,))
+        process.start()
+        answer = reading.recv()
+        process.join()
+        return answer
+
+    try:
+        assert in_both(ask) == OWN
+    finally:
+        resource_tracker._resource_tracker._stop()  # a process that "spawn" starts, and that would outlive the test
+
+
+@pytest.mark.slow
+def test_a_module_reads_its_own_at_import(two, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("red", "blue"):
+        (tmp_path / f"reads_{name}.py").write_text(f"from os import environ\nfound = environ['{NAME}']\n")
+    found = []
+    for name in ("red", "blue"):
+        with entered(name):
+            module = __import__(f"reads_{name}")
+        monkeypatch.delitem(sys.modules, module.__name__)
+        found.append(module.found)
+    assert found == ["red", "blue"]
