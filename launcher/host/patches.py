@@ -39,6 +39,8 @@ class Applied(NamedTuple):
     replacement: Replacement
     original: Any
     standing: Any
+    #: Whether the holder itself had it, and did not inherit it from its base class.
+    was_own: bool
 
 
 def apply(replacements: Iterable[Replacement]) -> list[Applied]:
@@ -50,8 +52,9 @@ def apply(replacements: Iterable[Replacement]) -> list[Applied]:
     for replacement in replacements:
         original = getattr(replacement.holder, replacement.name)
         standing = replacement.wrap(original)
+        was_own = replacement.name in vars(replacement.holder)
         setattr(replacement.holder, replacement.name, standing)
-        applied.append(Applied(replacement, original, standing))
+        applied.append(Applied(replacement, original, standing, was_own))
     return applied
 
 
@@ -61,9 +64,13 @@ def undo(applied: Iterable[Applied]) -> None:
     Where somebody has put something of their own over ours meanwhile, theirs stays: it calls ours, and taking it away
     would undo what is not ours to undo.
     """
-    for (holder, name, *_), original, standing in reversed(list(applied)):
-        if getattr(holder, name, None) is standing:
+    for (holder, name, *_), original, standing, was_own in reversed(list(applied)):
+        if vars(holder).get(name) is not standing:
+            continue
+        if was_own:
             setattr(holder, name, original)
+        else:
+            delattr(holder, name)
 
 
 def check(replacement: Replacement) -> None:

@@ -1,0 +1,41 @@
+"""Temporary packages to import: written from text, found first, and gone from the process after the test."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+
+class Packages:
+    """`packages.write("a/app/main.py", "…")` writes a module; `packages.describe("a", "app.main:app")` describes it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def write(self, name: str, text: str = "") -> str:
+        """Write a file, given relative to the root; returns its path."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text), encoding="utf-8")
+        importlib.invalidate_caches()
+        return str(path)
+
+    def folder(self, name: str) -> str:
+        """The path of a folder below the root."""
+        return str(self.root / name)
+
+
+@pytest.fixture
+def packages(tmp_path, monkeypatch):
+    """A folder for packages; modules imported by the test are forgotten after it."""
+    before = set(sys.modules)
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    yield Packages(tmp_path)
+    for name in set(sys.modules) - before:
+        if (getattr(sys.modules[name], "__file__", None) or "").startswith(str(tmp_path)):
+            del sys.modules[name]
