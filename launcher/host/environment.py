@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from . import children, patches, threads
+from . import children, fork_servers, patches, threads
 from .current import component
 
 if TYPE_CHECKING:
@@ -83,7 +83,16 @@ def install() -> None:
     if _view is not None:
         return
     view = View(_data())
-    _applied.extend(patches.apply([*threads.replacements(), *children.replacements(_inherited), *_puts(view)]))
+    _applied.extend(
+        patches.apply(
+            [
+                *threads.replacements(),
+                *children.replacements(_inherited),
+                *fork_servers.replacements(view.own),
+                *_puts(view),
+            ]
+        )
+    )
     _keep_in(view)
     _view = view
 

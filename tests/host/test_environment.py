@@ -13,10 +13,11 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
-from multiprocessing import resource_tracker
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.pool import ThreadPool
 from os import environ as imported_before
 
+import psutil
 import pytest
 
 from launcher.host import environment
@@ -431,26 +432,46 @@ def test_the_code_of_system_is_that_of_the_command(two):
 
 
 def tell(pipe):
-    pipe.send(os.environ.get(NAME))
+    pipe.send((os.environ.get(NAME), os.getppid()))
+
+
+def by_multiprocessing(method):
+    """What a process of multiprocessing sees, and which process is its parent."""
+    context = multiprocessing.get_context(method)
+    reading, writing = context.Pipe(duplex=False)
+    process = context.Process(target=tell, args=(writing,))
+    process.start()
+    answer = reading.recv()
+    process.join()
+    return answer
+
+
+@pytest.fixture
+def no_server_left():
+    """What "spawn" and "forkserver" start for the process would outlive the test."""
+    yield
+    forkserver._forkserver._stop()
+    resource_tracker._resource_tracker._stop()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_process_of_multiprocessing_has_its_components_variables(two, method):
-    def ask():
-        context = multiprocessing.get_context(method)
-        reading, writing = context.Pipe(duplex=False)
-        process = context.Process(target=tell, args=(writing,))
-        process.start()
-        answer = reading.recv()
-        process.join()
-        return answer
+def test_a_process_of_multiprocessing_has_its_components_variables(no_server_left, two, method):
+    assert in_both(lambda: by_multiprocessing(method)[0]) == OWN
 
-    try:
-        assert in_both(ask) == OWN
-    finally:
-        resource_tracker._resource_tracker._stop()  # a process that "spawn" starts, and that would outlive the test
+
+@pytest.mark.slow
+def test_a_fork_server_is_kept_and_ends_with_the_variables_it_was_started_for(no_server_left, two, eventually):
+    with entered("red"):
+        (_, server), again = by_multiprocessing("forkserver"), by_multiprocessing("forkserver")
+        assert again == ("red", server)
+        environment.give("red", {NAME: "rouge"})
+        seen, other = by_multiprocessing("forkserver")
+    assert (seen, other == server) == ("rouge", False)
+    eventually(lambda: not psutil.pid_exists(server))
+    environment.forget("red")
+    eventually(lambda: not psutil.pid_exists(other))
 
 
 @pytest.mark.slow

@@ -124,13 +124,14 @@ def test_nothing_changed_is_no_difference():
     assert compare(before, snapshot()) == []
 
 
-def test_a_warning_that_was_hidden_shows_again():
-    """The C half of `warnings` keeps what it decided: it must be told of the change."""
+def test_a_warning_that_was_shown_once_is_an_error_again(monkeypatch):
+    """The C half of `warnings` keeps what it decided: it must be told that the filters are others."""
+    monkeypatch.setattr(warnings, "showwarning", shout)
     namespace = {}
     code = compile("import warnings\nwarnings.warn('heard')", "<warns>", "exec")
     warnings.simplefilter("error")
     before = snapshot()
-    warnings.simplefilter("ignore")
+    warnings.simplefilter("default")
     exec(code, namespace)
     restore(before)
     with pytest.raises(UserWarning, match="heard"):
