@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import asyncio
 import contextvars
+import ctypes
 import multiprocessing
 import os
 import queue
@@ -235,6 +236,26 @@ def test_work_is_whose_context_it_runs_in(two):
         context = contextvars.copy_context()
     with entered("blue"):
         assert context.run(seen) == "red"
+
+
+def test_what_c_reads_is_the_processs(two):
+    """It cannot be otherwise: C has one environment."""
+    c = ctypes.CDLL(None)
+    c.getenv.restype = ctypes.c_char_p
+    with entered("red"):
+        os.environ[NAME] = "crimson"
+        assert c.getenv(NAME.encode()) == b"of the process"
+
+
+def test_a_thread_that_c_makes_runs_as_nobodys_code(two):
+    c = ctypes.CDLL(None)
+    answers = queue.SimpleQueue()
+    function = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)(lambda _: answers.put(seen()))
+    thread = ctypes.c_ulong()
+    with entered("red"):
+        assert c.pthread_create(ctypes.byref(thread), None, function, None) == 0
+        assert c.pthread_join(thread, None) == 0
+    assert answers.get() == "of the process"
 
 
 def test_an_exception_in_a_thread_is_still_the_components(two, monkeypatch):
