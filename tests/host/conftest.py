@@ -1,13 +1,17 @@
-"""Temporary packages to import: written from text, found first, and gone from the process after the test."""
+"""What tests of the host share: temporary packages to import, and two components with an environment each."""
 
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import textwrap
 from pathlib import Path
 
 import pytest
+
+from launcher.host import environment
+from tests.host.components import NAME
 
 
 class Packages:
@@ -39,3 +43,15 @@ def packages(tmp_path, monkeypatch):
     for name in set(sys.modules) - before:
         if (getattr(sys.modules[name], "__file__", None) or "").startswith(str(tmp_path)):
             del sys.modules[name]
+
+
+@pytest.fixture
+def two(monkeypatch):
+    """Two components with a variable each, in a process that has the variable too."""
+    monkeypatch.setenv(NAME, "of the process")
+    environment.install()
+    path = os.environ["PATH"]
+    environment.give("red", {NAME: "red", "PATH": path})
+    environment.give("blue", {NAME: "blue", "PATH": path})
+    yield
+    environment.uninstall()
