@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 
 import pytest
@@ -158,6 +159,17 @@ def test_each_stall_is_reported(watched):
     first = []
     second = watched.run(both)
     assert [stall.component for stall in first + second] == ["red", "red", "blue", "blue"]
+
+
+def test_the_loop_may_run_in_any_thread(watched):
+    """The host imports on the main thread and serves in another."""
+
+    async def main():
+        watched.red.rests(1)
+
+    with ThreadPoolExecutor(1) as pool:
+        stalls = pool.submit(watched.run, main).result()
+    assert {(stall.component, stall.function) for stall in stalls} == {("red", "rests")}
 
 
 def test_a_regular_expression_that_keeps_the_lock_is_told_when_it_is_over(watched):
