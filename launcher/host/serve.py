@@ -3,6 +3,7 @@
 That Python has uvicorn but need not have launcher, so nothing in this folder imports anything of launcher outside it.
 Python puts the folder of a script first on `sys.path`, where our `target.py` would be taken for an app's module of the
 same name. So the folder leaves the path here, and is imported as a package under a name that no app has.
+`--examine` as the first word imports the app and tells its routes instead.
 """
 
 import sys
@@ -16,4 +17,5 @@ if __name__ == "__main__":
     host = ModuleType("launcher_host")
     host.__path__ = [here]
     sys.modules[host.__name__] = host
-    sys.exit(import_module("launcher_host.command").main())
+    does = "examine" if sys.argv[1:2] == ["--examine"] else "command"
+    sys.exit(import_module(f"launcher_host.{does}").main())
