@@ -95,9 +95,9 @@ class Mounts:
         branches = "|".join(f"({re.escape(mount.prefix).replace('/', '/+')})" for mount in mounts)
         pattern = re.compile(rf"(?:{branches})(?=/|\Z)") if mounts else re.compile(r"(?!)")
         root = self._mounts.get("")
-        return _Table(pattern.match, tuple(mounts), self._answer_nothing if root is None else root.app)
+        return _Table(pattern.match, tuple(mounts), self.answer_nothing if root is None else root.app)
 
-    async def _answer_nothing(self, scope: Scope, _receive: Receive, send: Send) -> None:
+    async def answer_nothing(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Say that nothing is mounted there, and what is mounted elsewhere."""
         prefixes = sorted(prefix for prefix in self._mounts if prefix)
         problem = {
