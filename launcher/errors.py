@@ -639,6 +639,51 @@ class WrongUser(InstallError):
     general_remedy = "Export as the user who is to run it."
 
 
+# 7xxx: many services in one process ----------------------------------------------------------------------------
+
+
+class MergeError(LauncherError):
+    """Services that cannot share a process, a port or a prefix."""
+
+
+class PortShared(MergeError):
+    code = 7020
+    title = "two components on one port"
+    cause = "Two components of one process listen on the same port, and not each under a prefix of its own."
+    general_remedy = 'Give one of them another port (port = "auto"), or each a `prefix`.'
+
+
+class PrefixTaken(MergeError):
+    code = 7021
+    title = "two components under one prefix"
+    cause = "Two components of one port have the same prefix (a slash at its end makes no difference)."
+    general_remedy = "Give one of them another `prefix`."
+
+
+class AddressesOverlap(MergeError):
+    code = 7022
+    title = "addresses overlap"
+    cause = "One component listens on all addresses of the machine, another on one of them, both on the same port."
+    general_remedy = "Give one of them another port, or both the same address."
+
+
+class RouteHidden(MergeError):
+    code = 7023
+    title = "route that never answers"
+    cause = (
+        "Another route of the same path and method stands before it, or all below a part of its path is mounted "
+        "elsewhere: to another component, or by the app itself."
+    )
+    general_remedy = "Give the route or the prefix another path, or remove the route."
+
+
+class AppNotImported(MergeError):
+    code = 7024
+    title = "app cannot be imported"
+    cause = "Importing the `app` failed, ended the process or took too long; so it would when the service starts."
+    general_remedy = "See what it printed; `launcher run --service NAME -- python -c 'import MODULE'` does it by hand."
+
+
 # 9xxx: control -------------------------------------------------------------------------------------------------
 
 
