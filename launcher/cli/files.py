@@ -29,7 +29,7 @@ def config(args: Namespace) -> int:
 
         print(render(target.loaded, with_origins=args.origin), end="")
         return 0
-    return _check(target)
+    return _check(target, imports=args.imports)
 
 
 def check(args: Namespace) -> int:
@@ -44,10 +44,14 @@ def check(args: Namespace) -> int:
     return 0
 
 
-def _check(target: Target) -> int:
+def _check(target: Target, *, imports: bool = False) -> int:
     from launcher.plan.text import count  # noqa: PLC0415
 
     plan = target.plan()
+    if imports:
+        from launcher.cli.imports import check_imports  # noqa: PLC0415  (only here)
+
+        check_imports(plan)
     services, layers = count(len(plan.services), "service"), count(len(plan.layers), "layer")
     print(f"{target.profile} is well: {services} in {layers}")
     return 0

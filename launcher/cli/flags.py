@@ -152,6 +152,9 @@ def _config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("show", "check", "schema"), metavar="show|check|schema")
     parser.add_argument("words", nargs="*", default=[], metavar="PROFILE", help="the profile (default: as for start)")
     parser.add_argument("--origin", action="store_true", help="show: where each value was written")
+    parser.add_argument(
+        "--imports", action="store_true", help="check: import every app in a process of its own, and look at its routes"
+    )
 
 
 def _explain(parser: argparse.ArgumentParser) -> None:

@@ -128,10 +128,11 @@ TEXTS = {
     "config": (
         "show, check and describe profiles",
         (
-            "show: the resolved profile as TOML (secrets masked). check: all problems of all files. "
+            "show: the resolved profile as TOML (secrets masked). check: all problems of all files; with "
+            "--imports also of the apps: each is imported by its own Python, and routes that never answer are named. "
             "schema: the JSON Schema, for editors."
         ),
-        "launcher config check\nlauncher config show --origin\nlauncher config schema > profile.schema.json",
+        "launcher config check --imports\nlauncher config show --origin\nlauncher config schema > profile.schema.json",
     ),
     "import": (
         "turn a Procfile, Compose, process-compose or supervisord file into a profile",
