@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount as Inner
+from starlette.routing import Route as Served
 
 from launcher.host.conflicts import Mounted, conflicts
-from launcher.host.routes import WEBSOCKET, Route
+from launcher.host.mounts import Mount, Mounts
+from launcher.host.routes import WEBSOCKET, Route, routes_of
+from tests.host.calling import ask
 
 
 def mounted(component, prefix, *routes):
@@ -115,3 +122,34 @@ def test_what_an_app_does_to_itself_is_told_apart():
     assert found.sentence == 'GET /x of "a" (a.py:2) never answers: GET /x of "a" (a.py:1) does'
     (found,) = conflicts([mounted("a", "", "mount /s", "GET /s/x")])
     assert (found.is_between, found.remedy) == (False, "Move the route before the mount, or remove it.")
+
+
+def test_what_is_said_to_be_hidden_is_so():
+    """Real apps, asked through the real mounts: exactly the routes in conflict answer with another app."""
+    site, api = FastAPI(), FastAPI()
+    for app, paths in ((site, ["/", "/api", "/api/x", "/apis", "/{any}/y"]), (api, ["/x", "/y"])):
+        for path in paths:
+            app.get(path)(lambda name=app is site: {"site": name})
+    mounts = Mounts([Mount("/api", api)], root=site)
+    routes = {name: routes_of(app) for name, app in (("site", site), ("api", api))}
+    found = conflicts([Mounted("site", "", routes["site"]), Mounted("api", "/api", routes["api"])])
+    assert [(one.hidden.path, one.by.path) for one in found] == [("/api", "/api"), ("/api/x", "/api/x")]
+    assert all(one.hidden.place.startswith(f"{__file__}:") for one in found)
+    for path in ("/", "/api", "/api/x", "/apis", "/other/y"):
+        said = ask(mounts, path)
+        assert (said.status == 200 and said.json["site"]) is (path not in ("/api", "/api/x")), path
+
+
+def test_what_an_app_does_to_itself_is_so():
+    """A mount takes all behind it, and the first of two routes answers."""
+    app = Starlette(
+        routes=[
+            Served("/a", lambda _: PlainTextResponse("first")),
+            Served("/a", lambda _: PlainTextResponse("second")),
+            Inner("/m", routes=[Served("/x", lambda _: PlainTextResponse("inner"))]),
+            Served("/m/x", lambda _: PlainTextResponse("behind")),
+        ]
+    )
+    found = conflicts([Mounted("one", "", routes_of(app))])
+    assert [(one.hidden.path, one.mount) for one in found] == [("/a", ""), ("/m/x", "/m")]
+    assert [ask(app, path).body for path in ("/a", "/m/x")] == [b"first", b"inner"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from html.parser import HTMLParser
 from textwrap import dedent
 
@@ -13,7 +14,7 @@ from openapi_spec_validator import validate
 from launcher.host import openapi
 from launcher.host.mounts import Mount, Mounts
 from launcher.host.openapi import Documents
-from tests.host.calling import ask, telling
+from tests.host.calling import ask, call, telling
 from tests.host.clashing import clashing_app
 from tests.serving import ROOT, serving_ready
 
@@ -124,6 +125,27 @@ def test_an_app_that_never_answers_costs_its_own_time(monkeypatch):
     found = merged(good=answering(body=description()), bad=hangs)
     assert "/openapi.json did not answer within 0.01 s" in found["info"]["description"]
     assert list(found["paths"]) == ["/good/x"]
+
+
+@pytest.mark.parametrize("work", ["merge", "page"])
+def test_neighbours_go_on_while_it_is_put_together(monkeypatch, work):
+    """What takes long is waited for by a turn of the loop, which comes only if the loop is free."""
+    real, has_turned = getattr(openapi, work), threading.Event()
+
+    def slow(*arguments, **more):
+        assert has_turned.wait(20)
+        return real(*arguments, **more)
+
+    monkeypatch.setattr(openapi, work, slow)
+
+    async def beside():
+        asked = asyncio.ensure_future(call(port(a=answering(body=description())), "/docs"))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        has_turned.set()
+        return await asked
+
+    assert asyncio.run(beside()).status == 200
 
 
 def test_an_app_replaced_is_described_as_it_is_now():
