@@ -171,12 +171,12 @@ def _understood(path: str, body: bytes) -> dict[str, Any]:
     """Read a description that can be merged and shown."""
     try:
         document = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Undescribed(f"what {path} answers is no JSON") from None
     if fault := fault_of(document):
         raise Undescribed(fault)
     try:
         page(merge([Described("", "", document)], title="", skipped={}))
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
         raise Undescribed(f"what {path} answers is no well-formed description") from None
     return document  # type: ignore[no-any-return]  # fault_of has seen that it is a dict

@@ -85,6 +85,8 @@ def _value(key: str, value: Json, new: Mapping[Key, str], prefix: str) -> Json: 
         return [{new.get(("securitySchemes", name), name): scopes for name, scopes in one.items()} for one in value]
     if key == "mapping" and isinstance(value, dict):  # of a discriminator
         return {name: _mapped(target, new, prefix) for name, target in value.items()}
+    if key == "components" and isinstance(value, dict):
+        return {section: renamed(table, new, prefix=prefix, is_named=True) for section, table in value.items()}
     if key == "examples":  # named ones; what they hold is data, but each may be a reference
         return {
             name: one | {"$ref": _reference(one["$ref"], new, prefix)} if "$ref" in one else one

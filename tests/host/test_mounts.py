@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from launcher.host.mounts import Mount, Mounts
 from tests.host.calling import ask, call, telling
@@ -47,6 +50,20 @@ def test_the_longest_prefix_of_whole_segments_gets_the_request(target, seen):
     """And sees the path whole, with the prefix as its root_path."""
     told = ask(MOUNTS, target).json
     assert (told["app"], told["root_path"], told["path"]) == seen
+
+
+SEGMENTS = st.sampled_from(("a", "ab", "b", "a.b", "é", "%"))
+PATHS = st.lists(SEGMENTS, max_size=4).map(lambda parts: "".join(f"/{part}" for part in parts))
+
+
+@given(prefixes=st.sets(PATHS.filter(bool), max_size=6), path=PATHS, slash=st.sampled_from(("", "/")))
+def test_the_longest_prefix_is_found_among_any(prefixes, path, slash):
+    """As somebody would find it who compares segment by segment."""
+    mounts = Mounts([Mount(prefix, telling(prefix)) for prefix in prefixes], root=telling(""))
+    parts = path.split("/")
+    expected = max((one for one in {*prefixes, ""} if one.split("/") == parts[: one.count("/") + 1]), key=len)
+    told = ask(mounts, quote(path + slash) or "/").json
+    assert (told["app"], told["root_path"], told["path"]) == (expected, expected, path + slash or "/")
 
 
 @pytest.mark.parametrize(

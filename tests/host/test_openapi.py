@@ -9,6 +9,8 @@ from html.parser import HTMLParser
 from textwrap import dedent
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from openapi_spec_validator import validate
 
 from launcher.host import openapi
@@ -17,6 +19,13 @@ from launcher.host.openapi import Documents
 from tests.host.calling import ask, call, telling
 from tests.host.clashing import clashing_app
 from tests.serving import ROOT, serving_ready
+
+WORDS = st.sampled_from(
+    """
+    /x get post tags operationId parameters requestBody responses content schema schemas $ref security securitySchemes
+    flows tokenUrl name in examples discriminator mapping description summary title webhooks servers 200 X properties
+    """.split()  # noqa: SIM905  (a page of quotes is harder to read)
+)
 
 
 def answering(*, status=200, body=b"", **headers):
@@ -100,6 +109,8 @@ SKIPPED = {
     "other JSON": (answering(body=b'{"swagger": "2.0"}'), "it describes itself in Swagger 2.0"),
     "a broken one": (answering(body=description(paths={"/x": {"get": {"responses": 1}}})), "is no well-formed"),
     "a broken table": (answering(body=description(components=[1])), "is no well-formed"),
+    "one that never ends": (answering(body=b"[" * 100_000), "what /openapi.json answers is no JSON"),
+    "a deep one": (answering(body=description(x=0).replace(b"0", b"[" * 600 + b"]" * 600)), "is no well-formed"),
     "an exception": (raises, "/openapi.json raised ZeroDivisionError"),
     "too much": (answering(body=b" " * (openapi.LARGEST + 1)), "/openapi.json raised DescriptionTooLarge"),
     "switched off": (hidden(), "it has switched its description off"),
@@ -114,6 +125,32 @@ def test_an_app_without_a_description_is_named_with_the_reason(app, reason):
     told = found["info"]["description"].splitlines()[-1]
     assert told.startswith("bad-service is not described here: ")
     assert reason in told
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3) | st.just("#/components/schemas/X"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=4),
+    max_leaves=30,
+)
+
+
+def tables(inner):
+    return st.dictionaries(WORDS, inner, max_size=3)
+
+
+ODD = st.fixed_dictionaries(
+    {"paths": tables(tables(tables(JSON))) | JSON, "components": tables(tables(tables(JSON))) | JSON},
+    optional={"info": JSON, "tags": st.lists(JSON | tables(JSON)), "security": JSON, "webhooks": tables(JSON)},
+)
+
+
+@given(odd=st.lists(ODD, min_size=2, max_size=3))
+def test_no_description_however_odd_breaks_the_others(odd):
+    """It is merged and shown, or named with the reason."""
+    apps = {f"odd{number}": answering(body=description(**one)) for number, one in enumerate(odd)}
+    mounts = port(good=answering(body=description()), **apps)
+    assert "/good/x" in ask(mounts, "/openapi.json").json["paths"]
+    assert ask(mounts, "/docs").status == 200
 
 
 def test_an_app_that_never_answers_costs_its_own_time(monkeypatch):
