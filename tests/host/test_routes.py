@@ -171,6 +171,16 @@ def test_the_routes_of_a_framework_are_told(tmp_path, source, routes):
     assert found == [tuple(route) for route in routes]
 
 
+@pytest.mark.slow
+def test_static_files_of_flask_are_a_route_where_there_are_any(tmp_path):
+    """It makes the route for every app."""
+    source = "from flask import Flask\napp = Flask(__name__)\n"
+    assert json.loads(examine(tmp_path, source).stdout) == []
+    (tmp_path / "static").mkdir()
+    ((path, *_),) = json.loads(examine(tmp_path, source).stdout)
+    assert path == "/static/<path:filename>"
+
+
 def test_of_an_app_without_a_known_framework_nothing_is_told(tmp_path):
     done = examine(tmp_path, "async def app(scope, receive, send): ...")
     assert (done.returncode, done.stdout) == (0, "null\n")
