@@ -1,4 +1,4 @@
-"""The command line of the host: one app, served on the sockets handed over, until SIGTERM.
+"""The command line of the host: one app on the sockets handed over, or many as a channel says, until SIGTERM.
 
 Knows the hand-over of sockets (sd_listen_fds: LISTEN_FDS, LISTEN_PID, from descriptor 3), how to bind one where nobody
 hands any over, the module path and the exit codes: 0 stopped as asked, 1 the app cannot be served, 2 bad usage, 78 this
@@ -10,13 +10,10 @@ from __future__ import annotations
 import os
 import socket
 import sys
-import time
 from argparse import ArgumentParser, Namespace
-from contextlib import suppress
 from pathlib import Path
 
-from .notify import notify
-from .target import CannotServe, load_app, parse_target
+from .target import CannotServe
 
 FIRST_DESCRIPTOR = 3
 EXIT_CANNOT_SERVE = 1
@@ -27,44 +24,47 @@ def main() -> int:
     """Serve until SIGTERM; returns the exit code."""
     arguments = parse_arguments()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # into a pipe Python would hold lines back
+    what = arguments.app or arguments.group
     try:
         # uvicorn first, the app's folders after it: a `click.py` of the app cannot break its server.
-        from .server import make_server  # noqa: PLC0415  (where it is missing we say so, without a traceback)
+        from .listener import configure_logging  # noqa: PLC0415  (where it is missing we say so, without a traceback)
     except ModuleNotFoundError as error:
         if error.name != "uvicorn":
             raise
         python = sys.executable
-        sys.stderr.write(f'cannot serve "{arguments.app}": {python} has no uvicorn: {python} -m pip install uvicorn\n')
+        sys.stderr.write(f'cannot serve "{what}": {python} has no uvicorn: {python} -m pip install uvicorn\n')
         return EXIT_NO_UVICORN
     try:
+        if arguments.channel:
+            from .many import serve_many  # noqa: PLC0415  (only what is needed)
+
+            return serve_many(arguments.channel, group=arguments.group, grace=arguments.grace)
+        from .one import serve_one  # noqa: PLC0415  (only what is needed)
+
         sockets = [bind(arguments.bind)] if arguments.bind and not is_handed_over() else take_sockets()
-        server = make_server(drain=arguments.drain)
-        sys.path[:0] = [os.path.abspath(folder) for folder in (arguments.directory, *arguments.pythonpath)]  # noqa: PTH100  (resolve() would follow links: an app's folder is what its profile says)
-        began = time.monotonic()
-        app, is_wsgi = load_app(parse_target(arguments.app))
-        tell_import(time.monotonic() - began)
-        server.serve_app(app, sockets, lifespan=not is_wsgi)
+        configure_logging()
+        paths = [os.path.abspath(folder) for folder in (arguments.directory, *arguments.pythonpath)]  # noqa: PTH100  (resolve() would follow links: an app's folder is what its profile says)
+        return serve_one(arguments.app, sockets, paths=paths, drain=arguments.drain)
     except CannotServe as error:
-        sys.stderr.write(f'{error.traceback()}cannot serve "{arguments.app}": {error}\n')
+        sys.stderr.write(f'{error.traceback()}cannot serve "{what}": {error}\n')
         return EXIT_CANNOT_SERVE
-    return 0
-
-
-def tell_import(seconds: float) -> None:
-    """Tell the launcher how long the app took to import, for its timeline. Nobody needs to hear it."""
-    with suppress(OSError):
-        notify(f"X_LAUNCHER_IMPORT_SECONDS={seconds:.6f}")
 
 
 def parse_arguments() -> Namespace:
     """Read the command line; what is wrong with it ends the process with 2."""
-    parser = ArgumentParser(prog="serve.py", description="Serve one app on the sockets handed over.")
-    parser.add_argument("app", help='"module:name" or "module:factory()"')
+    parser = ArgumentParser(prog="serve.py", description="Serve one app on the sockets handed over, or many.")
+    parser.add_argument("app", nargs="?", help='"module:name" or "module:factory()"')
     parser.add_argument("--directory", default=".", type=Path, help="first on the module path")
     parser.add_argument("--pythonpath", action="append", default=[], type=Path, help="next on it; may be repeated")
     parser.add_argument("--drain", type=float, default=5.0, help="seconds that requests in flight may take at the end")
     parser.add_argument("--bind", metavar="HOST:PORT", help="listen there, if no socket is handed over")
-    return parser.parse_args()
+    parser.add_argument("--channel", metavar="PATH", help="serve the apps that are asked for on this Unix socket")
+    parser.add_argument("--group", default="", help="what these apps are called together")
+    parser.add_argument("--grace", type=float, default=10.0, help="seconds that the end of all of them may take")
+    arguments = parser.parse_args()
+    if bool(arguments.app) is bool(arguments.channel):
+        parser.error("an app, or --channel for many")
+    return arguments
 
 
 def bind(address: str) -> socket.socket:

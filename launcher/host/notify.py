@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Mapping
 
 
-def notify(message: str) -> None:
+def notify(message: str, environ: Mapping[str, str] = os.environ) -> None:
     """Send one message, such as `READY=1`; raises OSError when the socket named does not take it."""
-    address = os.environ.get("NOTIFY_SOCKET")
+    address = environ.get("NOTIFY_SOCKET")
     if not address:
         return
     if address.startswith("@"):  # Linux's abstract namespace: no file, a leading NUL instead

@@ -16,8 +16,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from launcher.engines.supervisord.frames import SOCKET, Unpacker, pack
+from launcher.engines.supervisord import SOCKET
 from launcher.errors import CommandNotFound, LauncherError, NotExecutable, SpawnFailed
+from launcher.host.frames import Unpacker, pack
 
 #: supervisord reads whenever its loop turns; if it does not for so long, in seconds, it hangs.
 PATIENCE = 10.0

@@ -19,8 +19,9 @@ from typing import Any
 
 from supervisor import events
 
-from launcher.engines.supervisord.frames import SOCKET, Unpacker, pack
+from launcher.engines.supervisord import SOCKET
 from launcher.engines.supervisord.programs import Programs, end_of, is_known
+from launcher.host.frames import Unpacker, pack
 
 #: So many bytes of output wait for an agent that does not read, or for the next one; what comes then is in the
 #: program's log file only.

@@ -1,9 +1,9 @@
-"""What the agent and its plugin inside supervisord say to each other: a line of JSON, then as many bytes as it says.
+"""What two processes of ours say to each other over a Unix socket: a line of JSON, then as many bytes as it says.
 
     {"kind": "out", "name": "web", "pid": 812, "size": 6}
     hello
 
-Knows the form, not the words. It also runs inside supervisord: standard library only.
+Knows the form, not the words. It also runs inside apps and inside supervisord: standard library only.
 """
 
 from __future__ import annotations
@@ -11,9 +11,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from typing import Any
-
-#: Where the plugin listens, in the run folder.
-SOCKET = "plugin.sock"
 
 Frame = tuple[dict[str, Any], bytes]
 

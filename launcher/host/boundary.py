@@ -1,0 +1,138 @@
+"""What one component of several may end is itself at most: its tasks and callbacks are watched for `sys.exit()`.
+
+asyncio lets SystemExit and KeyboardInterrupt of any task through to whoever runs the loop, which ends the process. So
+each task that a component's code makes runs inside a `Contained`, which also adds up how long its steps keep the loop;
+and what a bare callback lets through is caught around the loop, which then turns on.
+
+Knows asyncio and whose code runs; nothing of what a component is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+from .current import component
+
+if TYPE_CHECKING:
+    from .gate import Measures
+
+#: What ends a process, where nobody contains it.
+FATAL = (SystemExit, KeyboardInterrupt)
+
+
+class Bounds:
+    """What is known of one component's tasks: where their time is added up, and whom their `sys.exit()` is told."""
+
+    __slots__ = ("died", "measures", "tasks")
+
+    def __init__(self, measures: Measures, died: Callable[[BaseException], None]) -> None:
+        self.measures = measures
+        self.died = died
+        self.tasks: WeakSet[asyncio.Task[Any]] = WeakSet()
+
+    def cancel(self) -> None:
+        """Cancel the tasks that are left; those that hold out are abandoned."""
+        for task in list(self.tasks):
+            task.cancel()
+
+
+class Contained(Coroutine[Any, Any, Any]):
+    """A coroutine of a component, step by step. In all else it is the one inside."""
+
+    __slots__ = ("_bounds", "_inner")
+
+    def __init__(self, inner: Any, bounds: Bounds) -> None:
+        self._inner = inner
+        self._bounds = bounds
+
+    def send(self, value: Any) -> Any:
+        began = perf_counter()
+        try:
+            return self._inner.send(value)
+        except FATAL as error:
+            raise self._cancelled(error) from None
+        finally:
+            self._bounds.measures.busy += perf_counter() - began
+
+    def throw(self, *error: Any) -> Any:
+        began = perf_counter()
+        try:
+            return self._inner.throw(*error)
+        except FATAL as fatal:
+            raise self._cancelled(fatal) from None
+        finally:
+            self._bounds.measures.busy += perf_counter() - began
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def __await__(self) -> Any:
+        return self._inner.__await__()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def _cancelled(self, error: BaseException) -> asyncio.CancelledError:
+        self._bounds.died(error)
+        return asyncio.CancelledError("it called sys.exit()")
+
+
+class Boundary:
+    """The bounds of all components of one loop."""
+
+    def __init__(self) -> None:
+        self._bounds: dict[str, Bounds] = {}
+
+    def draw(self, name: str, bounds: Bounds) -> None:
+        """Hold a component within its bounds from now on."""
+        self._bounds[name] = bounds
+
+    def lift(self, name: str) -> None:
+        """A component has ended."""
+        self._bounds.pop(name, None)
+
+    def make_task(self, loop: asyncio.AbstractEventLoop, inner: Any, **options: Any) -> asyncio.Task[Any]:
+        """Make a task; the loop's task factory."""
+        context = options.get("context")
+        name = component.get() if context is None else context.get(component)
+        bounds = self._bounds.get(name) if name is not None else None
+        if bounds is None:
+            return asyncio.Task(inner, loop=loop, **options)
+        task = asyncio.Task(Contained(inner, bounds), loop=loop, **options)
+        bounds.tasks.add(task)
+        return task
+
+    def turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Run the loop until it is stopped, whatever its callbacks do."""
+        while True:
+            try:
+                loop.run_forever()
+            except FATAL as error:
+                self._blame(error)
+            else:
+                return
+
+    def _blame(self, error: BaseException) -> None:
+        """Tell the component whose callback let `error` through; asyncio's handle knows its context."""
+        bounds = self._bounds.get(_component_in(error) or "")
+        if bounds is not None:
+            bounds.died(error)
+        else:
+            sys.stderr.write(f"a callback of nobody's called sys.exit(): {error!r}\n")
+
+
+def _component_in(error: BaseException) -> str | None:
+    """Whose callback raised, by the first handle in the traceback."""
+    step = error.__traceback__
+    while step is not None:
+        handle = step.tb_frame.f_locals.get("self")
+        if isinstance(handle, asyncio.Handle):
+            context = getattr(handle, "_context", None)
+            return context.get(component) if context is not None else None
+        step = step.tb_next
+    return None

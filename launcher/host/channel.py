@@ -1,0 +1,171 @@
+"""The line between a host of many components and whoever commands it: a Unix socket on which the host listens.
+
+    ► start   name, generation, target, paths, drain, stop_timeout, fds; its environment; a pipe and its sockets
+    ► stop    name, generation            ► release  name            ► stand_in  as start, why; its sockets
+    ► measure
+    ◄ hello   group, pid                  ◄ runs     name, generation, since, for each that runs; then ◄ told
+    ◄ ended   name, generation, code, why, asked                    ◄ measures  of each
+
+One who commands at a time: the newest. It is told what runs, so that one who comes back can go on. Lives in the event
+loop's thread; knows the words and the host, nothing of apps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import sys
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from .frames import Unpacker, pack
+from .hosting import Host, Order
+
+if TYPE_CHECKING:
+    from .component import Ending
+
+#: A Unix socket's address holds 108 bytes on Linux and 104 elsewhere, the ending zero included.
+_LONGEST = 103
+_AT_ONCE = 1 << 18
+_MOST_DESCRIPTORS = 64
+#: What may wait for one who does not read, in bytes; a few hundred messages.
+_BUFFER = 1 << 20
+
+
+@contextmanager
+def address_of(path: str) -> Iterator[str]:
+    """A path short enough for bind and connect, valid inside the `with`."""
+    if len(os.fsencode(path)) <= _LONGEST or sys.platform != "linux":
+        yield path
+        return
+    folder, _, name = path.rpartition("/")
+    descriptor = os.open(folder or ".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{descriptor}/{name}"
+    finally:
+        os.close(descriptor)
+
+
+def listen(path: str) -> socket.socket:
+    """Listen there, for the owner alone; what another host left there is replaced."""
+    listener = socket.socket(socket.AF_UNIX)
+    fresh = f"{path}.new"
+    with suppress(FileNotFoundError):
+        os.unlink(fresh)  # noqa: PTH108  (pathlib is a megabyte that an app may not need)
+    mask = os.umask(0o177)
+    try:
+        with address_of(fresh) as address:
+            listener.bind(address)
+    finally:
+        os.umask(mask)
+    listener.listen(4)
+    listener.setblocking(False)
+    os.rename(fresh, path)  # noqa: PTH104  (as above)
+    return listener
+
+
+class Channel:
+    """Obeys whoever connects to `listener`, and tells of ends."""
+
+    def __init__(self, listener: socket.socket, *, group: str) -> None:
+        self._listener = listener
+        self._group = group
+        self._peer: socket.socket | None = None
+        self._host: Host
+        self._loop: asyncio.AbstractEventLoop
+
+    def open(self, host: Host) -> None:
+        """Begin to listen, in the running loop."""
+        self._host = host
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._listener, self._accept)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._loop.remove_reader(self._listener)
+        self._listener.close()
+        self._hang_up()
+
+    def ended(self, name: str, generation: int, ending: Ending) -> None:
+        """Tell how a component ended."""
+        self._say("ended", name=name, generation=generation, **ending._asdict())
+
+    def _accept(self) -> None:
+        try:
+            peer, _ = self._listener.accept()
+        except OSError:
+            return  # it has hung up already
+        self._hang_up()
+        peer.setblocking(False)
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
+        self._peer = peer
+        self._frames = Unpacker()
+        self._taken: deque[int] = deque()
+        self._loop.add_reader(peer, self._hear, peer)
+        self._say("hello", group=self._group, pid=os.getpid())
+        for name, place in self._host.running():
+            self._say("runs", name=name, generation=place.generation, since=place.since)
+        self._say("told")
+
+    def _hear(self, peer: socket.socket) -> None:
+        try:
+            data, descriptors, _flags, _address = socket.recv_fds(peer, _AT_ONCE, _MOST_DESCRIPTORS)
+        except BlockingIOError:
+            return
+        except OSError:
+            data, descriptors = b"", []
+        self._taken.extend(descriptors)
+        if not data:
+            self._hang_up()
+            return
+        for head, payload in self._frames.feed(data):
+            taken = [self._taken.popleft() for _ in range(head.get("fds", 0))]
+            self._obey(head, payload, taken)
+
+    def _obey(self, head: dict[str, Any], payload: bytes, descriptors: list[int]) -> None:
+        match head["kind"]:
+            case "start":
+                pipe, *rest = descriptors
+                self._host.start(_order(head, payload), [socket.socket(fileno=one) for one in rest], pipe)
+            case "stand_in":
+                held = [socket.socket(fileno=one) for one in descriptors]
+                self._host.stand_in(_order(head, payload), held, head["why"])
+            case "stop":
+                self._host.stop(head["name"], head["generation"])
+            case "release":
+                self._host.release(head["name"])
+            case "measure":
+                self._say("measures", json.dumps(self._host.measures()).encode())
+
+    def _say(self, kind: str, payload: bytes = b"", **about: object) -> None:
+        if self._peer is None:
+            return
+        try:
+            self._peer.sendall(pack(kind, payload, **about))
+        except OSError:  # gone, or it does not read: it will come back and ask
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        if self._peer is None:
+            return
+        peer, self._peer = self._peer, None
+        self._loop.remove_reader(peer)
+        peer.close()
+        while self._taken:
+            os.close(self._taken.popleft())
+
+
+def _order(head: dict[str, Any], payload: bytes) -> Order:
+    return Order(
+        name=head["name"],
+        generation=head["generation"],
+        target=head["target"],
+        paths=tuple(head["paths"]),
+        environment=json.loads(payload or b"{}"),
+        drain=head["drain"],
+        stop_timeout=head["stop_timeout"],
+    )

@@ -1,0 +1,140 @@
+"""One start of one component: imported, begun, served, drained, ended; or failed on the way. What it does ends here.
+
+Knows the order of these steps, and that a stop may come at any of them. How an app is imported, and what becomes of
+its end, is the caller's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from .boundary import FATAL
+from .lifespan import Lifespan
+from .target import CannotServe
+
+if TYPE_CHECKING:
+    from .gate import Gate
+    from .listener import Listener
+
+T = TypeVar("T")
+
+
+class Ending(NamedTuple):
+    """How a component ended: as its process's exit code would say, in a sentence, and whether it was asked to."""
+
+    code: int
+    why: str = ""
+    asked: bool = False
+
+
+ASKED = Ending(0, asked=True)
+
+
+class Component:
+    """One start. `load` gives the app, and whether it is a WSGI app; `ready` is called when it is served."""
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        gate: Gate,
+        listener: Listener,
+        load: Callable[[], Awaitable[tuple[Any, bool]]],
+        accept: Callable[[], Coroutine[Any, Any, None]],
+        ready: Callable[[], None],
+        stop_timeout: float | None,
+    ) -> None:
+        self._target = target
+        self._gate = gate
+        self._listener = listener
+        self._load = load
+        self._accept = accept
+        self._ready = ready
+        self._stop_timeout = stop_timeout
+        self._over: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+        self._lifespan: Lifespan | None = None
+
+    def stop(self) -> None:
+        """Ask it to end; once is enough."""
+        self._end(ASKED)
+
+    def died(self, error: BaseException) -> None:
+        """Its code has ended it, from a task or a callback."""
+        self._end(Ending(code_of(error), f"it called sys.exit({getattr(error, 'code', '')!r})"))
+
+    async def live(self) -> Ending:
+        """All of it, up to its end; never raises for what the app does."""
+        try:
+            await self._begin()
+            if not self._over.done():
+                self._ready()
+                await self._serve()
+            ending = self._over.result()
+        except CannotServe as error:
+            sys.stderr.write(f'{error.traceback()}cannot serve "{self._target}": {error}\n')
+            ending = Ending(1, str(error))
+        except FATAL as error:
+            ending = Ending(code_of(error), "it called sys.exit() while it was imported")
+        except OSError as error:
+            sys.stderr.write(f'cannot serve "{self._target}": {error}\n')
+            ending = Ending(1, str(error))
+        if not ending.asked:
+            self._gate.shut(ending.why)
+        return await self._finish(ending)
+
+    async def _begin(self) -> None:
+        app, is_wsgi = await self._load()
+        state: dict[str, Any] = {}
+        if not is_wsgi and not self._over.done():
+            self._lifespan = Lifespan(app)
+            state = self._lifespan.state
+            await self._unless_over(self._lifespan.start())
+        if not self._over.done():
+            self._gate.open(app, state)
+            await self._accept()
+
+    async def _serve(self) -> None:
+        """Until it is over, or its lifespan ends though nobody asked for it."""
+        watched: set[asyncio.Future[Any]] = {self._over}
+        if self._lifespan is not None and self._lifespan.task is not None:
+            watched.add(self._lifespan.task)
+        await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+        self._end(Ending(1, "its lifespan ended by itself"))
+
+    async def _finish(self, ending: Ending) -> Ending:
+        """Drain, where it was asked to end, and let the lifespan end."""
+        if ending.asked:
+            await self._listener.close()
+        if self._lifespan is not None:
+            try:
+                await self._lifespan.stop(self._stop_timeout)
+            except CannotServe as error:
+                if ending.asked:
+                    sys.stderr.write(f'cannot serve "{self._target}": it was stopped, but {error}\n')
+                    return Ending(1, str(error), asked=True)
+        return ending
+
+    async def _unless_over(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do this, unless it is over before it is done."""
+        task = asyncio.ensure_future(work)
+        await asyncio.wait({task, self._over}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            task.result()
+            return
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    def _end(self, ending: Ending) -> None:
+        if not self._over.done():
+            self._over.set_result(ending)
+
+
+def code_of(error: BaseException) -> int:
+    """The exit code that Python would give a process for this."""
+    code = getattr(error, "code", 1)
+    return 0 if code is None else code if isinstance(code, int) else 1

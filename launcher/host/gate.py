@@ -1,0 +1,106 @@
+"""What stands between a socket and an app: it lets requests in while the app is there, answers for it while it is not.
+
+The app can be exchanged between two requests. What passes is counted: requests, answers of 500 and above, seconds.
+Knows ASGI; nothing of lifespans, sockets or of who decides.
+"""
+
+from __future__ import annotations
+
+import json
+from time import perf_counter
+from typing import Any
+
+#: When somebody who was told 503 may ask again, in seconds.
+RETRY_AFTER = 2
+FAILURE = 500
+
+
+class Measures:
+    """What one component has done since it was first started. Seconds are the sums of all requests' and steps'."""
+
+    __slots__ = ("busy", "errors", "requests", "seconds", "under_way")
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.errors = 0
+        self.seconds = 0.0
+        #: Requests that have come and are not answered yet.
+        self.under_way = 0
+        #: How long its code has kept the event loop.
+        self.busy = 0.0
+
+    def told(self) -> dict[str, float]:
+        """All of it, as it is sent."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+class Gate:
+    """An ASGI app in the place of a component's: the component's own while it is open, else 503."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._app: Any = None
+        self._state: dict[str, Any] = {}
+        self._why = "it has not started yet"
+        self.measures = Measures()
+
+    def open(self, app: Any, state: dict[str, Any]) -> None:
+        """Let requests in from now on, each with a copy of `state`."""
+        self._app, self._state = app, state
+
+    def shut(self, why: str) -> None:
+        """Answer 503 from now on; those that are in go on."""
+        self._app, self._why = None, why
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        app = self._app
+        if app is None:
+            self.measures.requests += 1
+            self.measures.errors += 1
+            await self._refuse(scope, send)
+            return
+        scope["state"] = self._state.copy()
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        measures = self.measures
+        measures.requests += 1
+        measures.under_way += 1
+        began = perf_counter()
+
+        def noting(message: Any) -> Any:
+            if message["type"] == "http.response.start" and message["status"] >= FAILURE:
+                measures.errors += 1
+            return send(message)
+
+        try:
+            await app(scope, receive, noting)
+        except Exception:
+            measures.errors += 1
+            raise
+        finally:
+            measures.under_way -= 1
+            measures.seconds += perf_counter() - began
+
+    async def _refuse(self, scope: Any, send: Any) -> None:
+        kind = "http"
+        if scope["type"] == "websocket":
+            if "websocket.http.response" not in scope.get("extensions", {}):
+                await send({"type": "websocket.close", "code": 1013})
+                return
+            kind = "websocket.http"
+        problem = {
+            "type": "about:blank",
+            "title": "Service Unavailable",
+            "status": 503,
+            "detail": f"{self._name}: {self._why}",
+            "component": self._name,
+        }
+        body = json.dumps(problem).encode()
+        headers = [
+            (b"content-type", b"application/problem+json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"retry-after", str(RETRY_AFTER).encode()),
+        ]
+        await send({"type": f"{kind}.response.start", "status": 503, "headers": headers})
+        await send({"type": f"{kind}.response.body", "body": body if scope.get("method") != "HEAD" else b""})

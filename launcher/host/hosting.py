@@ -1,0 +1,191 @@
+"""The host of many components: starts, stops and forgets them as it is told, and tells how they ended.
+
+Lives in the event loop's thread. Knows places (a component's name, its sockets and what answers on them) and what was
+ordered; nothing of who orders it, and nothing of when or in which order things are to be done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .boundary import Boundary, Bounds
+from .component import Component, Ending
+from .current import entered
+from .gate import Gate
+from .importing import MainThread, load
+from .listener import Listener
+from .notify import notify
+
+if TYPE_CHECKING:
+    import socket
+
+    from .output import Output
+
+#: How often uvicorn's Date header is renewed, in seconds.
+TICK = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What a component is started with. Times are in seconds."""
+
+    name: str
+    generation: int
+    target: str
+    paths: tuple[str, ...]
+    environment: Mapping[str, str]
+    drain: float
+    stop_timeout: float
+
+
+class Place:
+    """Where a component lives: its sockets, and the gate that answers on them whether it is there or not."""
+
+    def __init__(self, order: Order, sockets: list[socket.socket]) -> None:
+        self.gate = Gate(order.name)
+        self.sockets = sockets
+        self.listener = Listener(self.gate, drain=order.drain)
+        #: The latest start.
+        self.generation = order.generation
+        self.since = time.time()
+        self.component: Component | None = None
+
+    async def accept(self) -> None:
+        """Answer on the sockets from now on."""
+        if not self.listener.started:
+            await self.listener.open(self.sockets)
+
+
+class Host:
+    """All components of one process. `ended(name, generation, ending)` is told of each end."""
+
+    def __init__(
+        self, main: MainThread, output: Output, *, ended: Callable[[str, int, Ending], None]
+    ) -> None:
+        self._main = main
+        self._output = output
+        self._ended = ended
+        self.boundary = Boundary()
+        self._places: dict[str, Place] = {}
+        self._lives: set[asyncio.Task[None]] = set()
+        self._asked_to_end = asyncio.Event()
+
+    async def run(self) -> None:
+        """Until `end` was called and every component has ended."""
+        ticking = asyncio.create_task(self._tick())
+        await self._asked_to_end.wait()
+        for place in self._places.values():
+            if place.component is not None:
+                place.component.stop()
+        if self._lives:
+            await asyncio.wait(self._lives)
+        for place in self._places.values():
+            await place.listener.close()
+        ticking.cancel()
+
+    def end(self) -> None:
+        """Stop everything, and have `run` return."""
+        self._asked_to_end.set()
+
+    def start(self, order: Order, sockets: list[socket.socket], pipe: int | None) -> None:
+        """Start a component; what it prints goes to `pipe`. A place that has answered for it goes on to do so."""
+        place = self._places.get(order.name)
+        if place is None:
+            place = self._places[order.name] = Place(order, sockets)
+        else:
+            for one in sockets:
+                one.close()
+        if pipe is not None:
+            self._output.give(order.name, pipe)
+        place.generation, place.since = order.generation, time.time()
+        with entered(order.name):
+            life = asyncio.ensure_future(self._live(order, place))
+        self._lives.add(life)
+        life.add_done_callback(self._lives.discard)
+
+    def stop(self, name: str, generation: int) -> None:
+        """Ask a component to end; of another generation than the latest: nothing."""
+        place = self._places.get(name)
+        if place is not None and place.component is not None and place.generation == generation:
+            place.component.stop()
+
+    def release(self, name: str) -> None:
+        """Answer for a component no more, if it has ended."""
+        place = self._places.get(name)
+        if place is not None and place.component is None:
+            del self._places[name]
+            self._keep(asyncio.ensure_future(place.listener.close()))
+
+    def stand_in(self, order: Order, sockets: list[socket.socket], why: str) -> None:
+        """Answer 503 for a component that failed in a process before this one."""
+        place = self._places[order.name] = Place(order, sockets)
+        place.gate.shut(why)
+        with entered(order.name):
+            self._keep(asyncio.ensure_future(place.accept()))
+
+    def running(self) -> Iterator[tuple[str, Place]]:
+        """What has been started and has not ended."""
+        return ((name, place) for name, place in self._places.items() if place.component is not None)
+
+    def measures(self) -> dict[str, dict[str, float]]:
+        """What each component has done."""
+        return {name: place.gate.measures.told() for name, place in self._places.items()}
+
+    def _keep(self, task: asyncio.Future[None]) -> None:
+        self._lives.add(task)  # type: ignore[arg-type]
+        task.add_done_callback(self._lives.discard)  # type: ignore[arg-type]
+
+    async def _live(self, order: Order, place: Place) -> None:
+        component = place.component = Component(
+            order.target,
+            gate=place.gate,
+            listener=place.listener,
+            load=lambda: self._main.do(lambda: self._import(order)),
+            accept=place.accept,
+            ready=lambda: _tell(order, "READY=1"),
+            stop_timeout=order.stop_timeout,
+        )
+        bounds = Bounds(place.gate.measures, component.died)
+        self.boundary.draw(order.name, bounds)
+        ending = await component.live()
+        me = asyncio.current_task()
+        if me is not None:
+            bounds.tasks.discard(me)
+        bounds.cancel()
+        place.component = None
+        if ending.asked or not ending.code:
+            self._places.pop(order.name, None)
+            await place.listener.close()
+        else:
+            await place.accept()  # 503, until it is started again or released
+        self.boundary.lift(order.name)
+        self._output.take_away(order.name)
+        self._ended(order.name, order.generation, ending)
+
+    def _import(self, order: Order) -> tuple[Any, bool]:
+        os.environ.update(order.environment)
+        began = time.monotonic()
+        loaded = load(order.target, order.paths)
+        _tell(order, f"X_LAUNCHER_IMPORT_SECONDS={time.monotonic() - began:.6f}")
+        return loaded
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK)
+            for place in list(self._places.values()):
+                with suppress(Exception):
+                    await place.listener.on_tick(0)
+
+
+def _tell(order: Order, message: str) -> None:
+    try:
+        notify(message, order.environment)
+    except OSError as error:
+        sys.stderr.write(f"{message} could not be told to $NOTIFY_SOCKET: {error}\n")

@@ -1,0 +1,76 @@
+"""One uvicorn server on one set of sockets, opened and closed from outside: no signals, no lifespan, no loop of its own.
+
+Knows uvicorn (and is imported only where that is installed). Must not know where the app or the sockets come from.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from uvicorn.config import LOG_LEVELS
+
+from .target import CannotServe
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Iterable
+
+
+def configure_logging() -> None:
+    """Set uvicorn's logging up before any app is imported, so that what an app sets up has the last word."""
+    level = os.environ.get("UVICORN_LOG_LEVEL", "info").lower()  # the variable that uvicorn's own command reads
+    if level not in LOG_LEVELS:
+        raise CannotServe(f'UVICORN_LOG_LEVEL="{level}" is none of {", ".join(LOG_LEVELS)}')
+    uvicorn.Config("", log_level=level, use_colors=bool(os.environ.get("FORCE_COLOR")))
+
+
+def log_process(what: str) -> None:
+    """Say, in uvicorn's own words, that the process serves an app from now on, or no more."""
+    message = f"{what} server process [%d]"
+    coloured = f"{what} server process [\033[36m%d\033[0m]"
+    logging.getLogger("uvicorn.error").info(message, os.getpid(), extra={"color_message": coloured})
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """The event loop that uvicorn would take: uvloop where it is installed."""
+    try:
+        from uvloop import new_event_loop  # noqa: PLC0415  (where an app has it)
+    except ImportError:
+        return asyncio.new_event_loop
+    return new_event_loop  # type: ignore[no-any-return]
+
+
+class Listener(uvicorn.Server):
+    """uvicorn's, which accepts between `open` and `close`."""
+
+    def __init__(self, app: Any, *, drain: float) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                interface="asgi3",
+                lifespan="off",
+                log_config=None,
+                log_level=None,
+                timeout_graceful_shutdown=drain,  # type: ignore[arg-type]  # said to be int, given to asyncio.wait_for
+            )
+        )
+        self._sockets: list[socket.socket] = []
+
+    async def open(self, sockets: Iterable[socket.socket]) -> None:
+        """Accept on these sockets, which are the listener's from now on."""
+        self._sockets = list(sockets)
+        if not self.config.loaded:
+            self.config.load()
+        self.lifespan = self.config.lifespan_class(self.config)
+        await self.on_tick(0)
+        await self.startup(self._sockets)
+
+    async def close(self) -> None:
+        """Accept no more, and return when requests in flight have ended or were cut off; the sockets are closed."""
+        if self.started:
+            self.started = False
+            await self.shutdown(self._sockets)

@@ -1,0 +1,90 @@
+"""A process of many components: the main thread imports and hears signals, the event loop turns in a second one.
+
+Ends on SIGTERM or SIGINT when all components have ended, at the deadline all the same, and at the second signal at
+once. Knows threads and signals; what is started and when is said over the channel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from .channel import Channel, listen
+from .hosting import Host
+from .importing import MainThread
+from .listener import configure_logging, loop_factory
+from .notify import notify
+from .output import Output
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+#: The exit code where something did not end in time.
+CUT_OFF = 1
+
+
+def serve_many(path: str, *, group: str, grace: float) -> int:
+    """Serve what is asked for on the channel at `path`, until told to end; `grace` is how long that may take."""
+    output = Output()
+    output.install()
+    configure_logging()
+    channel = Channel(listen(path), group=group)
+    main = MainThread()
+    host = Host(main, output, ended=channel.ended)
+    loop = loop_factory()()
+    loop.set_task_factory(host.boundary.make_task)  # type: ignore[arg-type]  # typeshed wants a Future of any kind
+    _obey_signals(loop, host, grace)
+    thread = threading.Thread(target=_turn, args=(loop, host, channel, main), name="loop", daemon=True)
+    thread.start()
+    main.serve()
+    thread.join()
+    return 0
+
+
+def _turn(loop: asyncio.AbstractEventLoop, host: Host, channel: Channel, main: MainThread) -> None:
+    asyncio.set_event_loop(loop)
+    try:
+        task = loop.create_task(_run(host, channel))
+        task.add_done_callback(lambda _: loop.stop())
+        host.boundary.turn(loop)
+        task.result()
+    except BaseException:  # noqa: BLE001  (a bug of ours; the main thread would wait for ever)
+        import traceback  # noqa: PLC0415  (never, one hopes)
+
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(70)  # EX_SOFTWARE of sysexits.h
+    main.close()
+
+
+async def _run(host: Host, channel: Channel) -> None:
+    channel.open(host)
+    try:
+        notify("READY=1")
+    except OSError as error:
+        sys.stderr.write(f"the host is ready, but $NOTIFY_SOCKET could not be told: {error}\n")
+    await host.run()
+    channel.close()
+
+
+def _obey_signals(loop: asyncio.AbstractEventLoop, host: Host, grace: float) -> None:
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        deadline = threading.Timer(grace, _cut_off)
+        deadline.daemon = True
+        deadline.start()
+        loop.call_soon_threadsafe(host.end)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+
+
+def _cut_off() -> None:
+    """End the process whatever hangs: an import, a stop, a thread that is not done."""
+    os.write(2, b"not everything has ended in time: ending without it\n")
+    os._exit(CUT_OFF)
