@@ -643,7 +643,36 @@ class WrongUser(InstallError):
 
 
 class MergeError(LauncherError):
-    """Services that cannot share a process, a port or a prefix."""
+    """Services that cannot share a process, a port or a prefix, or a shared process that is not there."""
+
+
+class CannotShare(MergeError):
+    code = 7001
+    title = "key that a shared process cannot keep"
+    cause = "User, limits, stop signal, directory and interpreter are a process's: services that share one share these."
+    general_remedy = 'Take the key out, make it the same for all of them, or give the service placement = "own".'
+
+
+class HostAbsent(MergeError):
+    code = 7002
+    status = 1
+    title = "the shared process does not answer"
+    cause = "A service was to be started in a process that it shares with others, and that process takes no orders."
+    general_remedy = "`launcher why host.GROUP` tells what became of it; `launcher restart host.GROUP` starts it anew."
+
+
+class ReplicasMerged(MergeError):
+    code = 7003
+    title = "replicas in a shared process are one"
+    cause = "Several replicas of a service in one process would share its one event loop, and serve no faster."
+    general_remedy = 'Take `replicas` out, or give the service placement = "own".'
+
+
+class MergedElsewhere(MergeError):
+    code = 7004
+    title = "services are not merged here"
+    cause = "What is written or run by this target has a process for each service, whatever the mode says."
+    general_remedy = 'Nothing need be done; mode = "multi" says the same without this warning.'
 
 
 class PortShared(MergeError):

@@ -94,6 +94,11 @@ class Runtime:
         hub.follow(self.counters.printed)
         self.timeline = Recorder(plan, now=clock.now)
         engine, children = self._engine_of(guard, supervised)
+        engines = {EngineName.LOCAL if supervised is None else EngineName.SUPERVISORD: engine}
+        if any(one.is_component for one in plan.instances.values()):
+            from launcher.engines.merged import MergedEngine  # noqa: PLC0415  (where services share a process)
+
+            engines[EngineName.MERGED] = MergedEngine(reader=self._reader, run_folder=str(folder.absolute()))
 
         def make_scheduler() -> Prober:
             from launcher.probes.scheduler import Scheduler  # noqa: PLC0415  (4 ms, where something is checked)
@@ -107,12 +112,12 @@ class Runtime:
                 timed=self.counters.checked,
             )
 
-        world = SystemWorld(Path(plan.root), environ, procfile=plan.procfile)
+        world = SystemWorld(Path(plan.root), environ, procfile=plan.procfile, run=folder)
         self._prober = LazyProber(make_scheduler)
         self.loop = Loop(
             plan,
             inbox=inbox,
-            engines={EngineName.LOCAL if supervised is None else EngineName.SUPERVISORD: engine},
+            engines=engines,
             prober=self._prober,
             clock=clock,
             world=world,
@@ -124,7 +129,7 @@ class Runtime:
             stays=stays,
             supervisor="" if supervised is None else supervised.identity,
         )
-        self._engine = engine
+        self._engines = tuple(engines.values())
         self._guard = guard
         self.journal = Journal(wall=clock.wall)
 
@@ -264,7 +269,8 @@ class Runtime:
     def _close(self) -> None:
         self._followers.stop()  # before the reader, which runs the commands of notices
         self._prober.close()
-        self._engine.close()
+        for engine in self._engines:
+            engine.close()
         self._reader.close()
         self._control.close()  # after the reader: its last batches are for followers too
         self._followers.close()

@@ -69,6 +69,9 @@ class FakeWorld:
     def env_file(self, path: str) -> Mapping[str, str]:  # noqa: ARG002  (the protocol's)
         return {}
 
+    def run_folder(self) -> str:
+        return "/run"
+
     def python_for(self, named: str | None) -> str:
         return named or "python"
 

@@ -34,11 +34,14 @@ def chance() -> float:
 class SystemWorld:
     """The environment at start, files below `root`, and the Pythons of this machine.
 
-    `procfile`: env files are in honcho's dialect, and may be missing.
+    `procfile`: env files are in honcho's dialect, and may be missing. `run`: the run folder, where one is in use.
     """
 
-    def __init__(self, root: Path, environ: Mapping[str, str], *, procfile: bool = False) -> None:
+    def __init__(
+        self, root: Path, environ: Mapping[str, str], *, procfile: bool = False, run: Path | None = None
+    ) -> None:
         self._root = root
+        self._run = run
         self._procfile = procfile
         # What another manager meant for the launcher itself is nothing for its services.
         self._environ = {name: value for name, value in environ.items() if name not in NOT_INHERITED}
@@ -61,6 +64,9 @@ class SystemWorld:
         except (OSError, UnicodeDecodeError) as error:
             raise EnvFileMissing(f"env_file {path} cannot be read: {error}") from error
         return {name: value for name, value in values.items() if value is not None}
+
+    def run_folder(self) -> str:
+        return str(self._run.absolute()) if self._run is not None else ""
 
     def python_for(self, named: str | None) -> str:
         """The one named, that of $VIRTUAL_ENV, the project's .venv, ours: the first that is there."""

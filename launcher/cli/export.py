@@ -55,7 +55,7 @@ def _plan(target: Target) -> Plan:
     """What is exported is what the profile selects, and no port is asked about here."""
     from launcher.plan.build import build  # noqa: PLC0415
 
-    return build(target.loaded.profile, is_free=lambda _port: True)
+    return build(target.loaded.profile, is_free=lambda _port: True, merges=False)
 
 
 def _options(args: Namespace, target: Target) -> Options:

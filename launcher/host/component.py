@@ -99,10 +99,8 @@ class Component:
 
     async def _serve(self) -> None:
         """Until it is over, or its lifespan ends though nobody asked for it."""
-        watched: set[asyncio.Future[Any]] = {self._over}
-        if self._lifespan is not None and self._lifespan.task is not None:
-            watched.add(self._lifespan.task)
-        await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+        lifespan = self._lifespan.task if self._lifespan is not None else None
+        await asyncio.wait({self._over, lifespan} if lifespan is not None else {self._over}, return_when=asyncio.FIRST_COMPLETED)
         self._end(Ending(1, "its lifespan ended by itself"))
 
     async def _finish(self, ending: Ending) -> Ending:

@@ -74,7 +74,7 @@ class Host:
         self._ended = ended
         self.boundary = Boundary()
         self._places: dict[str, Place] = {}
-        self._lives: set[asyncio.Task[None]] = set()
+        self._lives: set[asyncio.Future[None]] = set()
         self._asked_to_end = asyncio.Event()
 
     async def run(self) -> None:
@@ -139,8 +139,8 @@ class Host:
         return {name: place.gate.measures.told() for name, place in self._places.items()}
 
     def _keep(self, task: asyncio.Future[None]) -> None:
-        self._lives.add(task)  # type: ignore[arg-type]
-        task.add_done_callback(self._lives.discard)  # type: ignore[arg-type]
+        self._lives.add(task)
+        task.add_done_callback(self._lives.discard)
 
     async def _live(self, order: Order, place: Place) -> None:
         component = place.component = Component(

@@ -58,15 +58,15 @@ class Lifespan:
             raise self._failure("start")
         # It has raised at once, or returned without a word: it does not know lifespans.
 
-    async def stop(self, timeout: float | None) -> None:
-        """Let the app end, within `timeout` seconds (None: it has for ever); raises CannotServe when it does not."""
+    async def stop(self, within: float | None) -> None:
+        """Let the app end, `within` so many seconds (None: it has for ever); raises CannotServe when it does not."""
         if self._task is None:
             return
         logger.info("Waiting for application shutdown.")
         self._asked_to_stop.set()
-        if not await _first(self._task, self._stopped, timeout=timeout):
+        if not await _first(self._task, self._stopped, within=within):
             await self._cut_off()
-            raise CannotServe(f"its lifespan did not end within {timeout:g} s")
+            raise CannotServe(f"its lifespan did not end within {within:g} s")
         is_told = self._answer == "lifespan.shutdown.complete"
         await self._cut_off()
         if not is_told and (self._answer == "lifespan.shutdown.failed" or self._error is not None):
@@ -116,11 +116,11 @@ class Lifespan:
         return CannotServe(f"its lifespan failed to {what}; the reason stands above")
 
 
-async def _first(task: asyncio.Task[None], event: asyncio.Event, *, timeout: float | None = None) -> bool:
+async def _first(task: asyncio.Task[None], event: asyncio.Event, *, within: float | None = None) -> bool:
     """Wait until one of the two has come; False: neither did in time."""
     waiting = asyncio.ensure_future(event.wait())
     try:
-        done, _ = await asyncio.wait({task, waiting}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait({task, waiting}, timeout=within, return_when=asyncio.FIRST_COMPLETED)
     finally:
         waiting.cancel()
     return bool(done)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -38,10 +39,10 @@ def log_process(what: str) -> None:
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     """The event loop that uvicorn would take: uvloop where it is installed."""
     try:
-        from uvloop import new_event_loop  # noqa: PLC0415  (where an app has it)
+        uvloop = import_module("uvloop")
     except ImportError:
         return asyncio.new_event_loop
-    return new_event_loop  # type: ignore[no-any-return]
+    return uvloop.new_event_loop  # type: ignore[no-any-return]
 
 
 class Listener(uvicorn.Server):

@@ -13,7 +13,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from .channel import Channel, listen
+from .address import listen
+from .channel import Channel
 from .hosting import Host
 from .importing import MainThread
 from .listener import configure_logging, loop_factory
@@ -36,7 +37,7 @@ def serve_many(path: str, *, group: str, grace: float) -> int:
     main = MainThread()
     host = Host(main, output, ended=channel.ended)
     loop = loop_factory()()
-    loop.set_task_factory(host.boundary.make_task)  # type: ignore[arg-type]  # typeshed wants a Future of any kind
+    loop.set_task_factory(host.boundary.make_task)
     _obey_signals(loop, host, grace)
     thread = threading.Thread(target=_turn, args=(loop, host, channel, main), name="loop", daemon=True)
     thread.start()

@@ -57,8 +57,8 @@ class Output:
 
     def install(self) -> None:
         """Stand in for `sys.stdout` and `sys.stderr` from now on."""
-        sys.stdout = Stream(sys.stdout, self._pipes)  # type: ignore[assignment]
-        sys.stderr = Stream(sys.stderr, self._pipes)  # type: ignore[assignment]
+        sys.stdout = Stream(sys.stdout, self._pipes)
+        sys.stderr = Stream(sys.stderr, self._pipes)
 
     def give(self, name: str, descriptor: int) -> None:
         """What the component prints goes to this pipe, which is ours from now on."""

@@ -56,11 +56,15 @@ class SpawnRefused(Struct, frozen=True):
 
 
 class Exited(Struct, frozen=True):
-    """The process and all of its descendants are gone. `code` is minus the signal's number when one ended it."""
+    """The process and all of its descendants are gone. `code` is minus the signal's number when one ended it.
+
+    `why`: what ended it, where more is known than the code.
+    """
 
     instance: str
     generation: int
     code: int
+    why: str = ""
 
 
 class Lingered(Struct, frozen=True):

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from launcher.host import SERVE
-from launcher.orchestrator.orders import HeldSocket, Launch
+from launcher.host import SERVE, channel_of
+from launcher.orchestrator.orders import App, HeldSocket, Launch
 from launcher.plan.model import Instance, Plan
 from launcher.plan.resolve import addresses, look_up
 from launcher.profile.interpolate import expand
@@ -49,7 +49,8 @@ def build_launch(plan: Plan, instance: str, generation: int, *, world: World, pr
     launch = Launch(
         instance=instance,
         generation=generation,
-        argv=_argv(plan, service, names, directory=directory, env=env, world=world),
+        argv=() if one.is_component else _argv(plan, one, names, directory=directory, env=env, world=world),
+        app=_app(plan, one, names, directory=directory, env=env) if one.is_component else None,
         shell=names.command(service.command) if isinstance(service.command, str) else "",
         directory=directory,
         env=env,
@@ -154,25 +155,42 @@ def _from_files(plan: Plan, world: World) -> dict[str, str]:
 
 
 def _argv(
-    plan: Plan, service: Service, names: _Names, *, directory: str, env: Mapping[str, str], world: World
+    plan: Plan, one: Instance, names: _Names, *, directory: str, env: Mapping[str, str], world: World
 ) -> tuple[str, ...]:
+    service = plan.services[one.service]
     if isinstance(service.command, list):
         return tuple(names.command(word) for word in service.command)
-    if service.app is None:
+    if service.app is None and not one.is_host:
         return ()
-    python = world.python_for(service.python or plan.python or None)
-    paths = [_below(plan.root, names.text(path, env)) for path in service.pythonpath]
-    return (
-        python,
-        "-u",  # what an app prints is seen when it prints it: its output is a pipe
-        SERVE,
-        service.app,
-        "--directory",
-        directory,
-        *(word for path in paths for word in ("--pythonpath", path)),
-        "--drain",
-        f"{service.stop.drain:g}",
+    # -u: what an app prints is seen when it prints it, for its output is a pipe.
+    words = (world.python_for(service.python or plan.python or None), "-u", SERVE)
+    if service.app is None:
+        channel = channel_of(world.run_folder(), one.group)
+        return (*words, "--channel", channel, "--group", one.group, "--grace", f"{_before(service.stop.grace):g}")
+    first, *others = _paths(plan, service, names, directory, env)
+    more = (word for path in others for word in ("--pythonpath", path))
+    return (*words, service.app, "--directory", first, *more, "--drain", f"{service.stop.drain:g}")
+
+
+def _app(plan: Plan, one: Instance, names: _Names, *, directory: str, env: Mapping[str, str]) -> App:
+    service = plan.services[one.service]
+    return App(
+        target=service.app or "",
+        group=one.group,
+        paths=tuple(_paths(plan, service, names, directory, env)),
+        drain=service.stop.drain,
+        stop_timeout=_before(service.stop.grace),
     )
+
+
+def _paths(plan: Plan, service: Service, names: _Names, directory: str, env: Mapping[str, str]) -> list[str]:
+    """The folders that come first on the module path of an app."""
+    return [directory, *(_below(plan.root, names.text(path, env)) for path in service.pythonpath)]
+
+
+def _before(grace: float) -> float:
+    """When a host cuts off what does not end: just before the loop would end the process for it."""
+    return grace - min(0.5, grace / 10)
 
 
 def _below(root: str, path: str) -> str:

@@ -227,7 +227,7 @@ def _table() -> dict[tuple[Phase, Trigger], Move]:
         p.FAILED: {
             t.START: wanted,
             t.RESTART: wanted,
-            t.STOP: _to(p.STOPPED, answer="had failed, and is not tried again"),
+            t.STOP: _to(p.STOPPED, Do.RELEASE, answer="had failed, and is not tried again"),
             t.COOLDOWN_OVER: _to(p.WAITING),
             t.ADOPTED: adopted,
         },

@@ -270,7 +270,7 @@ class Loop:
             commands.end(self.stage, 128 + number, f"{name} received")
         elif number == SIGINT:
             for life in self.stage.board.lives.values():
-                if life.is_alive:
+                if life.is_alive and not life.instance.is_component:
                     self.stage.note(f"sending SIGKILL to {life.label} (pid {life.pid})", instance=life.name)
                     self.stage.perform(life, Do.KILL)
 

@@ -20,6 +20,8 @@ class Can(StrEnum):
     SIGNAL = "signal"
     HOLD_SOCKETS = "hold-sockets"
     ATTACH = "attach"
+    #: What has failed goes on to be answered for (503), so its socket is kept.
+    STAND_IN = "stand-in"
 
 
 class StopLevel(IntEnum):
@@ -53,13 +55,27 @@ class HeldSocket(Struct, frozen=True):
     port: int
 
 
+class App(Struct, frozen=True, kw_only=True):
+    """An app that is to be served in a process that runs already, its group's host.
+
+    `paths` come first on the module path; `stop_timeout` is how long its lifespan may take to end, in seconds.
+    """
+
+    target: str
+    group: str
+    paths: tuple[str, ...]
+    drain: float
+    stop_timeout: float
+
+
 class Launch(Struct, frozen=True, kw_only=True):
-    """A start, complete: the engine adds nothing. Exactly one of `argv` and `shell` is set."""
+    """A start, complete: the engine adds nothing. Exactly one of `argv`, `shell` and `app` is set."""
 
     instance: str
     generation: int
     argv: tuple[str, ...] = ()
     shell: str = ""
+    app: App | None = None
     directory: str
     env: Mapping[str, str]
     sockets: tuple[HeldSocket, ...] = ()

@@ -148,6 +148,10 @@ class World(Protocol):
         """The variables of an env file, read now; raises EnvFileMissing."""
         ...
 
+    def run_folder(self) -> str:
+        """Where the sockets of this launcher lie."""
+        ...
+
     def python_for(self, named: str | None) -> str:
         """The interpreter that serves an `app`: the one named, else found as `[launcher] python` says."""
         ...

@@ -50,7 +50,7 @@ def react(stage: Stage, life: Life, event: Fact) -> None:
         case SpawnRefused():
             refused(stage, life, event.error)
         case Exited():
-            exited(stage, life, event.code)
+            exited(stage, life, event.code, event.why)
         case Lingered():
             lingered(stage, life, event.code, event.count)
         case Probed():
@@ -97,10 +97,10 @@ def refused(stage: Stage, life: Life, error: LauncherError) -> None:
         _judge(stage, life, well=False, text=stage.redaction.text(f"E{error.code} {error.sentence}"))
 
 
-def exited(stage: Stage, life: Life, code: int) -> None:
-    """The process and its descendants are gone."""
+def exited(stage: Stage, life: Life, code: int, why: str = "") -> None:
+    """The process and its descendants are gone; `why` says more than its code, where it is known."""
     life.exit_code = code
-    text = describe_exit(code)
+    text = stage.redaction.text(why) if why else describe_exit(code)
     if life.phase in {Phase.STOPPING, Phase.REPLACING} or (life.phase in RUNS and not life.wanted):
         _gone(stage, life, text)
     elif life.phase is Phase.ABORTING and not life.proved:
@@ -243,7 +243,8 @@ def _deadline(stage: Stage, life: Life) -> None:
 
 
 def _grace_over(stage: Stage, life: Life) -> None:
-    stage.note(f"sending SIGKILL to {life.label} (pid {life.pid})", instance=life.name, warning=True)
+    if not life.instance.is_component:
+        stage.note(f"sending SIGKILL to {life.label} (pid {life.pid})", instance=life.name, warning=True)
     if life.phase in STOPS:
         stage.fire(life, Trigger.GRACE_OVER, life.reason)
     else:  # it ended by itself, and its descendants outlive it

@@ -24,7 +24,7 @@ from launcher.orchestrator.events import Post, SpawnRefused, TimerKind
 from launcher.orchestrator.launches import Prepared, build_launch, health_of, secrets_of, user_of
 from launcher.orchestrator.life import Life, Wish
 from launcher.orchestrator.lifecycle import RUNS, TIMERS, Phase, Trigger, move
-from launcher.orchestrator.orders import Run, Stop, StopLevel, Watch
+from launcher.orchestrator.orders import Can, Run, Stop, StopLevel, Watch
 from launcher.orchestrator.rollback import Step, StepKind
 from launcher.orchestrator.snapshot import Changed, Noted, Reason
 from launcher.orchestrator.timers import Timers
@@ -163,10 +163,13 @@ class Stage:
                 how = life.service.stop
                 command = resolve(how.command, addresses(self.plan), None) if how.command else ""
                 engine.stop(run, Stop(level=StopLevel.SIGNAL, signal=how.signal, command=command))
+            case Do.KILL if Can.KILL not in engine.can:
+                self._end_with_host(life)
             case Do.KILL:
                 engine.stop(run, Stop(level=StopLevel.KILL))
             case Do.RELEASE:
-                engine.release(life.name)
+                if life.phase is not Phase.FAILED or Can.STAND_IN not in engine.can:
+                    engine.release(life.name)
             case Arm(kind):
                 self.arm(life, kind, after)
 
@@ -190,6 +193,25 @@ class Stage:
         if self.plan.on_exit is not OnExit.KEEP:
             return False
         return any(isinstance(errand, StartUp) and errand.hangs_on(life) for errand in self.errands)
+
+    def _end_with_host(self, life: Life) -> None:
+        """End a component that does not end by itself: with the process that it runs in, which starts anew.
+
+        The other components are asked to end first, as for any restart; the host does not wait for this one.
+        """
+        host = self.board.lives[self.plan.host_of(life.instance.group).name]
+        if host.phase not in RUNS:
+            return  # it is on its way out
+        text = f"{life.label} does not end"
+        self.note(f"{text}: restarting {host.label}, in which it runs", instance=life.name, warning=True)
+        for other in self.board.dependents(host.instance.service):
+            if other.phase in RUNS and other.wanted:
+                self.bounce(other, f"{text}, and shares its process")
+        host.by = text
+        trigger = Trigger.STOP
+        if not host.doomed:
+            host.wish, trigger = Wish.UP, Trigger.RESTART
+        self.fire(host, trigger, Reason(text=text, causes=(life.label,)))
 
     def _launch(self, life: Life, engine: Engine) -> None:
         life.generation += 1

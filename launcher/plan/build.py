@@ -22,6 +22,7 @@ from launcher.errors import (
 from launcher.plan import graph, ports
 from launcher.plan.model import PLAN_VERSION, Edge, Instance, Plan
 from launcher.plan.names import instance_names, label_of
+from launcher.plan.placement import Placed, place
 from launcher.plan.resolve import misdirected
 from launcher.profile.model import Condition, EngineName, Profile, Service
 from launcher.profile.names import did_you_mean
@@ -36,15 +37,19 @@ def build(
     select: Iterable[str] = (),
     recorded: Mapping[str, int] = NOTHING_RECORDED,
     is_free: Callable[[int], bool],
+    merges: bool = True,
 ) -> Plan:
     """Decide everything that can be decided before anything runs; raises ProblemsFound.
 
     `select` names services and goes before the profile's own `select`; what they depend on comes along. `recorded` maps
-    instances to the ports they had.
+    instances to the ports they had. Without `merges` every service has a process of its own, whatever it says.
     """
     problems: list[LauncherError] = []
     chosen = _chosen(profile, tuple(select), problems)
-    edges = tuple(edge for name in chosen for edge in _edges(profile, name, problems))
+    own = tuple(edge for name in chosen for edge in _edges(profile, name, problems))
+    placed = place(profile, chosen if merges else (), problems)
+    profile, chosen = placed.profile, placed.chosen if merges else chosen
+    edges = (*placed.edges, *own)
     pairs = [(edge.dependent, edge.dependency) for edge in edges]
     circles = graph.cycles(chosen, pairs)
     problems += map(graph.circle, circles)
@@ -62,7 +67,7 @@ def build(
         log=settings.log,
         python=settings.python or "",
         services={name: profile.services[name] for name in chosen},
-        instances=_instances(profile, chosen, given),
+        instances=_instances(placed, chosen, given),
         edges=edges,
         layers=layers,
         ports=given,
@@ -157,18 +162,27 @@ def _impossible(name: str, condition: Condition, target: str, service: Service) 
     return None
 
 
-def _instances(profile: Profile, chosen: list[str], given: Mapping[str, tuple[int, ...]]) -> dict[str, Instance]:
+def _instances(placed: Placed, chosen: list[str], given: Mapping[str, tuple[int, ...]]) -> dict[str, Instance]:
     found: dict[str, Instance] = {}
+    profile = placed.profile
+    engine = EngineName(profile.settings.engine)
     for service in chosen:
         numbers = given.get(service, ())
+        if group := placed.hosts.get(service):
+            found[service] = Instance(
+                name=service, service=service, index=1, engine=engine, label=service, group=group
+            )
+            continue
+        group = placed.groups.get(service, "")
         for index, name in enumerate(instance_names(profile, service), start=1):
             found[name] = Instance(
                 name=name,
                 service=service,
                 index=index,
-                engine=EngineName(profile.settings.engine),
+                engine=EngineName.MERGED if group else engine,
                 label=label_of(profile, service, index),
                 port=numbers[index - 1] if numbers else None,
                 port_drawn=bool(numbers) and not isinstance(profile.services[service].port, int),
+                group=group,
             )
     return found

@@ -37,6 +37,18 @@ class Instance(Struct, frozen=True, kw_only=True):
     port: int | None = None
     #: Whether the number was drawn (`auto`) and may be another one next time.
     port_drawn: bool = False
+    #: The group of services in one process that it belongs to, as a component, or as the host of all of them.
+    group: str = ""
+
+    @property
+    def is_component(self) -> bool:
+        """Whether it runs inside the process of its group's host."""
+        return self.engine is EngineName.MERGED
+
+    @property
+    def is_host(self) -> bool:
+        """Whether it is the process in which the components of its group run."""
+        return bool(self.group) and not self.is_component
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -72,6 +84,14 @@ class Plan(Struct, frozen=True, kw_only=True):
     def service_of(self, instance: str) -> Service:
         """The service that an instance is a replica of."""
         return self.services[self.instances[instance].service]
+
+    def host_of(self, group: str) -> Instance:
+        """The process of a group."""
+        return next(one for one in self.instances.values() if one.is_host and one.group == group)
+
+    def components_of(self, group: str) -> list[Instance]:
+        """What runs in the process of a group."""
+        return [one for one in self.instances.values() if one.is_component and one.group == group]
 
     def edges_from(self, service: str) -> list[Edge]:
         """What `service` waits for."""

@@ -16,8 +16,9 @@ def instance_names(profile: Profile, service: str) -> list[str]:
 
 
 def service_of(instance: str) -> str:
-    """Tell which service an instance is of."""
-    return instance.rpartition(".")[0]
+    """Tell which service an instance is of: what stands before its index; a host (`host.apps`) is one of its own."""
+    service, _, index = instance.rpartition(".")
+    return service if index.isdigit() else instance
 
 
 def label_among(instance: str, instances: Iterable[str]) -> str:

@@ -11,18 +11,21 @@ from collections.abc import Mapping
 
 from launcher.errors import (
     BadReference,
+    CannotShare,
     ContradictoryKeys,
     DependencyCycle,
     LauncherError,
+    ReplicasMerged,
     UnknownDependency,
     UnknownService,
     WrongType,
 )
 from launcher.profile.addresses import is_loopback, parse_listen
 from launcher.profile.decode import Decoded
+from launcher.profile.groups import PLACEMENT, group_of
 from launcher.profile.interpolate import ReferenceKind, references
 from launcher.profile.layers import WAYS_TO_CHECK
-from launcher.profile.model import Api, Health, History, Notify, Policy, Service
+from launcher.profile.model import Api, Health, History, Limits, Notify, Policy, Service
 from launcher.profile.names import did_you_mean
 from launcher.profile.origins import BUILT_IN, Origin, Path, Problems, dotted
 from launcher.profile.references import fault, texts
@@ -77,6 +80,7 @@ def check(profile: Decoded, problems: Problems) -> None:
             context.say(WrongType, path, "a service's name has letters, digits, _ and - only")
         _check_run(context, path, service)
         _check_app(context, path, service)
+        _check_placement(context, path, service)
         _check_port(context, path, service)
         _check_needs(context, path, service)
         _check_ending(context, path, service)
@@ -186,6 +190,32 @@ def _check_app(context: Context, path: Path, service: Service) -> None:
         context.say(ContradictoryKeys, (*path, "kind"), sentence, remedy="Give the task a `command`.")
     if not service.socket and context.written((*path, "socket")):
         context.say(ContradictoryKeys, (*path, "socket"), "the launcher always holds the socket of an `app`")
+
+
+def _check_placement(context: Context, path: Path, service: Service) -> None:
+    own = (*path, "placement")
+    if not PLACEMENT.fullmatch(service.placement):
+        remedy = 'Write "auto", "own", "merged", or "merged:NAME" with a NAME that begins with a letter.'
+        context.say(WrongType, own, f'there is no placement "{service.placement}"', remedy=remedy)
+        return
+    if service.app is None:
+        if context.written(own) and service.placement not in ("auto", "own"):
+            context.say(ContradictoryKeys, own, "is for an `app` only, and this service has none")
+        return
+    if not group_of(service, context.profile.settings.mode):
+        return
+    kept_apart = {
+        ("user",): service.user,
+        ("limits",): service.limits != Limits(),
+        ("stop", "signal"): service.stop.signal != "TERM",
+        ("stop", "command"): service.stop.command,
+    }
+    for key, is_asked in kept_apart.items():
+        if is_asked:
+            context.say(CannotShare, (*path, *key), "cannot be kept in a process that several services share")
+    if service.replicas > 1:
+        sentence = f"{dotted((*path, 'replicas'))}: {service.replicas} replicas in one process are one component"
+        context.problems.caution(ReplicasMerged.code, sentence, origin=context.at((*path, "replicas")))
 
 
 def _check_port(context: Context, path: Path, service: Service) -> None:

@@ -10,7 +10,6 @@ from launcher.profile.origins import Leaf, Path, Problems, Table, dotted
 
 #: Where (`*` is any one name), and what the key will do.
 KEYS: dict[Path, str] = {
-    ("services", "*", "placement"): "placing a service in a shared process",
     ("services", "*", "prefix"): "mounting services under one port",
     ("services", "*", "strip_prefix"): "mounting services under one port",
     ("services", "*", "watch"): "reloading when files change",
@@ -24,7 +23,9 @@ VALUES: dict[Path, dict[str, str]] = {
     ("launcher", "mode"): {
         "auto": "choosing the mode for each service",
         "forked": "one import, then a process each",
-        "single": "all apps in one process",
+    },
+    ("services", "*", "placement"): {
+        "forked": "one import, then a process each",
     },
 }
 

@@ -206,6 +206,13 @@ class Defaults(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     critical: Annotated[
         bool, says("`true`: when it has failed for good everything stops, with an exit code that is not 0.")
     ] = False
+    placement: Annotated[
+        str,
+        says(
+            "`app` only: `auto`, as the mode says; `own`: a process of its own; `merged`: one process with others, "
+            "`merged:NAME` with those of that name."
+        ),
+    ] = "auto"
     env: Annotated[dict[str, str], says("Environment of this service; values may use ${…}.")] = field(
         default_factory=dict
     )
@@ -308,7 +315,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "in the background then."
         ),
     ] = "local"
-    mode: Annotated[Mode, says("`multi`: a process per service.")] = Mode.MULTI
+    mode: Annotated[Mode, says("`multi`: a process per service; `single`: every `app` in one process.")] = Mode.MULTI
     on_exit: Annotated[
         OnExit, says("`keep`: others go on when a service ends; `stop`: the end of one stops all, as honcho does.")
     ] = OnExit.KEEP

@@ -35,12 +35,15 @@ class EngineName(StrEnum):
 
     LOCAL = "local"
     SUPERVISORD = "supervisord"
+    #: Components of a host's process, which another engine runs.
+    MERGED = "merged"
 
 
 class Mode(StrEnum):
     """How `app` services are spread over processes."""
 
     MULTI = "multi"
+    SINGLE = "single"
 
 
 class OnExit(StrEnum):

@@ -1,0 +1,166 @@
+"""The engine's end of the line to one host: what can be said to it, and what is heard, in types.
+
+Belongs to one thread, and never waits: a host that does not take what is said is as good as lost. Knows the host's
+words (`host/channel`), nothing of plans or of other hosts.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from launcher.host.address import address_of
+from launcher.host.frames import Unpacker, pack
+from launcher.orchestrator.events import Exited
+from launcher.orchestrator.orders import Launch, Run
+
+_AT_ONCE = 1 << 18
+#: What may wait for a host whose loop is busy, in bytes: the starts of some hundred components.
+_BUFFER = 1 << 22
+_CREDENTIALS = struct.Struct("iII")
+
+
+class Lost(Exception):
+    """The host does not listen, has hung up, or takes nothing."""
+
+
+class Measured(Struct, frozen=True, kw_only=True):
+    """What a component has done since it was first started in this host; times in seconds."""
+
+    instance: str = ""
+    requests: int = 0
+    #: Answers of 500 and above, and 503 in its place.
+    errors: int = 0
+    #: From each request to the end of its answer, added up.
+    seconds: float = 0.0
+    under_way: int = 0
+    #: How long its code has kept the event loop.
+    busy: float = 0.0
+
+
+#: A run is one that goes on in the host; `told`: these were all; `measured`: all was told.
+Heard = Run | Exited | Measured | Literal["told", "measured"]
+
+
+class HostLine:
+    """A connection to the host that listens at `path`; raises Lost, here and in all it does."""
+
+    def __init__(self, path: str) -> None:
+        self._sock = socket.socket(socket.AF_UNIX)
+        self._sock.setblocking(False)
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
+        self._frames = Unpacker()
+        #: When what runs was started, on the wall clock.
+        self.since: dict[Run, float] = {}
+        try:
+            with address_of(path) as address:
+                self._sock.connect(address)
+            self.pid = _peer_of(self._sock)
+        except OSError as problem:
+            self._sock.close()
+            raise Lost from problem
+
+    def fileno(self) -> int:
+        """The descriptor that is readable when there is something to hear."""
+        return self._sock.fileno()
+
+    def hear(self) -> list[Heard]:
+        """What has been said since."""
+        try:
+            data = self._sock.recv(_AT_ONCE)
+        except BlockingIOError:
+            return []
+        except OSError as problem:
+            raise Lost from problem
+        if not data:
+            raise Lost
+        return [heard for head, payload in self._frames.feed(data) for heard in self._understood(head, payload)]
+
+    def start(self, launch: Launch, pipe: int, held: socket.socket | None) -> None:
+        """Have a component started, its output in `pipe`."""
+        descriptors = [pipe, *([held.fileno()] if held is not None else [])]
+        self._say(_order("start", launch, descriptors, msgspec.json.encode(launch.env)), descriptors)
+
+    def stand_in(self, launch: Launch, held: socket.socket, why: str) -> None:
+        """Have a component that has failed answered for."""
+        self._say(_order("stand_in", launch, [held.fileno()], why=why), [held.fileno()])
+
+    def stop(self, run: Run) -> None:
+        """Have a component drained and ended."""
+        self._say(pack("stop", name=run.instance, generation=run.generation))
+
+    def release(self, instance: str) -> None:
+        """Have a component that has failed answered for no more."""
+        self._say(pack("release", name=instance))
+
+    def measure(self) -> None:
+        """Ask what each component has done."""
+        self._say(pack("measure"))
+
+    def break_off(self) -> None:
+        """Hang up in such a way that it is heard here too: the next `hear` says Lost."""
+        with suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close this end."""
+        self._sock.close()
+
+    def _say(self, frame: bytes, descriptors: list[int] | None = None) -> None:
+        try:
+            sent = socket.send_fds(self._sock, [frame], descriptors or [])
+        except OSError as problem:
+            raise Lost from problem
+        if sent < len(frame):
+            raise Lost
+
+    def _understood(self, head: dict[str, Any], payload: bytes) -> Iterator[Heard]:
+        match head["kind"]:
+            case "hello":
+                self.pid = head["pid"]
+            case "runs":
+                run = Run(head["name"], head["generation"])
+                self.since[run] = head["since"]
+                yield run
+            case "told":
+                yield "told"
+            case "ended":
+                yield Exited(head["name"], head["generation"], head["code"], head["why"])
+            case "measures":
+                for name, told in msgspec.json.decode(payload).items():
+                    yield msgspec.convert({**told, "instance": name}, Measured)
+                yield "measured"
+
+
+def _order(kind: str, launch: Launch, descriptors: list[int], payload: bytes = b"", **more: str) -> bytes:
+    app = launch.app
+    assert app is not None
+    return pack(
+        kind,
+        payload,
+        name=launch.instance,
+        generation=launch.generation,
+        target=app.target,
+        paths=app.paths,
+        drain=app.drain,
+        stop_timeout=app.stop_timeout,
+        fds=len(descriptors),
+        **more,
+    )
+
+
+def _peer_of(sock: socket.socket) -> int:
+    """The process that listens at the other end, where the system tells; it says so itself, a moment later."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            told = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+            return int(_CREDENTIALS.unpack(told)[0])
+    return os.getpid()

@@ -1,0 +1,283 @@
+"""The merged engine: starts and stops components in the processes of their hosts, over the sockets those listen on.
+
+It makes no process: a host is an instance of another engine, and is up before a component starts. Listening sockets
+are bound here and kept through restarts of both; each start of a component gets a pipe for its output, read as any
+other's. Where a host goes, its components have ended. Decides nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from launcher.engines.hostline import HostLine, Lost, Measured
+from launcher.engines.sockets import HeldSockets
+from launcher.errors import HostAbsent, LauncherError
+from launcher.host import channel_of
+from launcher.orchestrator.events import Adopted, Exited, Opened, Post, Spawned, SpawnRefused
+from launcher.orchestrator.orders import Can, Launch, Run, Stop
+from launcher.plan.model import Plan
+from launcher.profile.model import EngineName
+
+if TYPE_CHECKING:
+    from launcher.engines.hostline import Heard
+    from launcher.engines.reader import Reader
+    from launcher.orchestrator.protocols import Sink
+
+#: How long a host that runs already may take to tell what runs in it, and to tell what it has measured, in seconds.
+PATIENCE = 2.0
+MEASURE_PATIENCE = 0.5
+
+
+class _Tracked:
+    """A run, the group in whose host it goes on, and the pipe of its output (-1: its end has been read)."""
+
+    def __init__(self, run: Run, group: str, pipe: int) -> None:
+        self.run = run
+        self.group = group
+        self.pipe = pipe
+
+
+class MergedEngine:
+    """Speaks to the hosts whose sockets lie in the run folder."""
+
+    can = frozenset({Can.HOLD_SOCKETS, Can.STAND_IN})
+
+    def __init__(self, *, reader: Reader, run_folder: str) -> None:
+        self._reader = reader
+        self._folder = run_folder
+        self._sockets = HeldSockets()
+        # From here on the reader's thread's own.
+        self._lines: dict[str, HostLine] = {}
+        self._tracked: dict[str, _Tracked] = {}
+        #: The last start of each instance whose socket is held, with a copy of that; and why those that failed did.
+        self._launches: dict[str, tuple[Launch, socket.socket]] = {}
+        self._failed: dict[str, str] = {}
+        self._measures: dict[str, Measured] = {}
+        self._awaiting: list[tuple[set[str], Callable[[Mapping[str, Measured]], None]]] = []
+        self._unopened: set[str] = set()
+
+    def open(self, plan: Plan, post: Post, output: Sink) -> None:
+        """Begin: tell of what runs in hosts that run already."""
+        self._plan = plan
+        self._post = post
+        self._sink = output
+        output.on_room(self._reader.resume)
+        self._reader.call(self._adopt)
+
+    def change(self, plan: Plan) -> None:
+        """Go by another plan from now on."""
+        self._plan = plan
+
+    def start(self, launch: Launch) -> None:
+        """Start a component in its host; Spawned or SpawnRefused follows."""
+        try:
+            held = self._sockets.hold(
+                launch.instance, launch.sockets, label=self._plan.instances[launch.instance].label
+            )
+        except LauncherError as error:
+            self._post(SpawnRefused(launch.instance, launch.generation, error))
+            return
+        self._reader.call(partial(self._start, launch, held.dup() if held is not None else None))
+
+    def stop(self, run: Run, how: Stop) -> None:  # noqa: ARG002  (there is but one way to end a component)
+        """Ask a component to drain and to end; it cannot be made to."""
+        self._reader.call(partial(self._stop, run))
+
+    def release(self, instance: str) -> None:
+        """Close the socket held for an instance, and answer for it no more."""
+        self._sockets.release(instance)
+        self._reader.call(partial(self._release, instance))
+
+    def measure(self, done: Callable[[Mapping[str, Measured]], None]) -> None:
+        """Ask all hosts what their components have done; `done` is called in the reader's thread, by instance."""
+        self._reader.call(partial(self._measure, done))
+
+    def close(self) -> None:
+        """Let go; what runs goes on."""
+        self._reader.call(self._drop)
+        self._sockets.close()
+
+    # In the reader's thread ------------------------------------------------------------------------------------------
+
+    def _adopt(self) -> None:
+        groups = {one.group for one in self._plan.instances.values() if one.is_component}
+        self._unopened = {group for group in groups if self._connected(group) is not None}
+        if not self._unopened:
+            self._post(Opened(EngineName.MERGED))
+            return
+        self._reader.after(PATIENCE, lambda: self._told(None))
+
+    def _told(self, group: str | None) -> None:
+        """A host has told of all that runs in it; None: those that have not will not."""
+        if not self._unopened:
+            return
+        self._unopened -= {group} if group is not None else self._unopened.copy()
+        if not self._unopened:
+            self._post(Opened(EngineName.MERGED))
+
+    def _connected(self, group: str) -> HostLine | None:
+        """The line to a group's host, made now unless it is there; None: nobody listens."""
+        line = self._lines.get(group)
+        if line is None:
+            try:
+                line = HostLine(channel_of(self._folder, group))
+            except Lost:
+                return None
+            self._lines[group] = line
+            self._listen(group, line)
+            self._stand_in(group, line)
+        return line
+
+    def _listen(self, group: str, line: HostLine) -> None:
+        self._reader.when_readable(line.fileno(), partial(self._hear, group, line))
+
+    def _hear(self, group: str, line: HostLine) -> None:
+        if self._lines.get(group) is not line:  # let go of meanwhile
+            return
+        try:
+            heard = line.hear()
+        except Lost:
+            self._lose(group, line)
+            return
+        for one in heard:
+            self._take_in(group, line, one)
+        self._listen(group, line)
+
+    def _take_in(self, group: str, line: HostLine, heard: Heard) -> None:
+        match heard:
+            case Run() as run:
+                if run.instance in self._plan.instances and run.instance not in self._tracked:
+                    self._tracked[run.instance] = _Tracked(run, group, -1)
+                    self._post(Adopted(run.instance, run.generation, line.pid, line.since.pop(run, time.time())))
+            case Exited():
+                tracked = self._tracked.get(heard.instance)
+                if tracked is not None and tracked.run.generation == heard.generation:
+                    self._end(tracked, heard)
+            case Measured():
+                self._measures[heard.instance] = heard
+            case "told":
+                self._told(group)
+            case "measured":
+                self._measured(group)
+
+    def _start(self, launch: Launch, held: socket.socket | None) -> None:
+        assert launch.app is not None
+        self._forget(launch.instance)
+        if held is not None:
+            self._launches[launch.instance] = (launch, held)
+        line = self._connected(launch.app.group)
+        host = self._plan.host_of(launch.app.group).label
+        reading, writing = os.pipe()
+        is_told = line is not None and _say(line, partial(line.start, launch, writing, held))
+        os.close(writing)
+        if line is None or not is_told:
+            os.close(reading)
+            error = HostAbsent(f'cannot start "{launch.instance}": {host}, in whose process it runs, does not answer')
+            self._post(SpawnRefused(launch.instance, launch.generation, error))
+            return
+        tracked = _Tracked(launch.run, launch.app.group, reading)
+        self._tracked[launch.instance] = tracked
+        self._reader.read(reading, partial(self._took, tracked))
+        self._post(Spawned(launch.instance, launch.generation, line.pid))
+
+    def _stop(self, run: Run) -> None:
+        tracked = self._tracked.get(run.instance)
+        line = self._lines.get(tracked.group) if tracked is not None else None
+        if tracked is not None and tracked.run == run and line is not None:
+            _say(line, partial(line.stop, run))
+
+    def _release(self, instance: str) -> None:
+        launch = self._forget(instance)
+        app = launch.app if launch is not None else None
+        line = self._lines.get(app.group) if app is not None else None
+        if line is not None:
+            _say(line, partial(line.release, instance))
+
+    def _forget(self, instance: str) -> Launch | None:
+        self._failed.pop(instance, None)
+        launch, held = self._launches.pop(instance, (None, None))
+        if held is not None:
+            held.close()
+        return launch
+
+    def _stand_in(self, group: str, line: HostLine) -> None:
+        """Have a new host answer for those that failed in the one before."""
+        for instance, why in self._failed.items():
+            launch, held = self._launches[instance]
+            if launch.app is not None and launch.app.group == group:
+                _say(line, partial(line.stand_in, launch, held, why))
+
+    def _lose(self, group: str, line: HostLine) -> None:
+        """The host is gone, and with it all that ran in it."""
+        del self._lines[group]
+        label = self._plan.host_of(group).label
+        for tracked in [one for one in self._tracked.values() if one.group == group]:
+            run = tracked.run
+            self._end(tracked, Exited(run.instance, run.generation, 1, f"{label}, in which it ran, has ended"))
+        self._told(group)
+        self._measured(group)
+        line.close()
+
+    def _end(self, tracked: _Tracked, told: Exited) -> None:
+        del self._tracked[tracked.run.instance]
+        if tracked.pipe >= 0:
+            self._reader.finish(tracked.pipe)
+        if told.code and tracked.run.instance in self._launches:
+            self._failed[tracked.run.instance] = told.why
+        self._post(told)
+
+    def _took(self, tracked: _Tracked, batch: bytes) -> bool:
+        if batch:
+            return self._sink.write(tracked.run, batch)
+        self._sink.end(tracked.run)
+        os.close(tracked.pipe)
+        tracked.pipe = -1
+        return True
+
+    def _measure(self, done: Callable[[Mapping[str, Measured]], None]) -> None:
+        asked = set(self._lines)
+        self._awaiting.append((asked, done))
+        for line in self._lines.values():
+            _say(line, line.measure)
+        self._measured(None)
+        self._reader.after(MEASURE_PATIENCE, partial(self._give_up, asked))
+
+    def _measured(self, group: str | None) -> None:
+        """A host has told what it has measured, or will not; whom all have answered is told."""
+        waiting, self._awaiting = self._awaiting, []
+        for asked, done in waiting:
+            asked.discard(group or "")
+            if asked:
+                self._awaiting.append((asked, done))
+            else:
+                done({name: one for name, one in self._measures.items() if name in self._tracked})
+
+    def _give_up(self, asked: set[str]) -> None:
+        asked.clear()
+        self._measured(None)
+
+    def _drop(self) -> None:
+        for line in self._lines.values():
+            line.close()
+        self._lines.clear()
+        for tracked in self._tracked.values():
+            if tracked.pipe >= 0:
+                self._reader.finish(tracked.pipe)
+        self._tracked.clear()
+        for instance in list(self._launches):
+            self._forget(instance)
+
+
+def _say(line: HostLine, say: Callable[[], None]) -> bool:
+    """Say something to a host; of one that does not take it, the line is broken off and heard to be."""
+    try:
+        say()
+    except Lost:
+        line.break_off()
+        return False
+    return True
