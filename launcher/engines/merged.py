@@ -82,7 +82,7 @@ class MergedEngine:
         except LauncherError as error:
             self._post(SpawnRefused(launch.instance, launch.generation, error))
             return
-        self._reader.call(partial(self._start, launch, held.dup() if held is not None else None))
+        self._reader.call(partial(self._start, launch, _copy_of(held) if held is not None else None))
 
     def stop(self, run: Run, how: Stop) -> None:  # noqa: ARG002  (there is but one way to end a component)
         """Ask a component to drain and to end; it cannot be made to."""
@@ -219,6 +219,7 @@ class MergedEngine:
         for tracked in [one for one in self._tracked.values() if one.group == group]:
             run = tracked.run
             self._end(tracked, Exited(run.instance, run.generation, 1, f"{label}, in which it ran, has ended"))
+            self._failed.pop(run.instance, None)  # it did not, and is likely to start in the next host at once
         self._told(group)
         self._measured(group)
         line.close()
@@ -271,6 +272,11 @@ class MergedEngine:
         self._tracked.clear()
         for instance in list(self._launches):
             self._forget(instance)
+
+
+def _copy_of(held: socket.socket) -> socket.socket:
+    """A copy; `dup` would make both block, and that in the host too, whose loop accepts on a third."""
+    return socket.socket(fileno=os.dup(held.fileno()))
 
 
 def _say(line: HostLine, say: Callable[[], None]) -> bool:

@@ -99,8 +99,10 @@ class Component:
 
     async def _serve(self) -> None:
         """Until it is over, or its lifespan ends though nobody asked for it."""
-        lifespan = self._lifespan.task if self._lifespan is not None else None
-        await asyncio.wait({self._over, lifespan} if lifespan is not None else {self._over}, return_when=asyncio.FIRST_COMPLETED)
+        watched: list[asyncio.Future[Any]] = [self._over]
+        if self._lifespan is not None and self._lifespan.task is not None:
+            watched.append(self._lifespan.task)
+        await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
         self._end(Ending(1, "its lifespan ended by itself"))
 
     async def _finish(self, ending: Ending) -> Ending:
@@ -118,8 +120,8 @@ class Component:
 
     async def _unless_over(self, work: Coroutine[Any, Any, None]) -> None:
         """Do this, unless it is over before it is done."""
-        task = asyncio.ensure_future(work)
-        await asyncio.wait({task, self._over}, return_when=asyncio.FIRST_COMPLETED)
+        task: asyncio.Future[Any] = asyncio.ensure_future(work)
+        await asyncio.wait([task, self._over], return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             task.result()
             return

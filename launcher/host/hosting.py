@@ -66,9 +66,7 @@ class Place:
 class Host:
     """All components of one process. `ended(name, generation, ending)` is told of each end."""
 
-    def __init__(
-        self, main: MainThread, output: Output, *, ended: Callable[[str, int, Ending], None]
-    ) -> None:
+    def __init__(self, main: MainThread, output: Output, *, ended: Callable[[str, int, Ending], None]) -> None:
         self._main = main
         self._output = output
         self._ended = ended

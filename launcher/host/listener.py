@@ -1,4 +1,4 @@
-"""One uvicorn server on one set of sockets, opened and closed from outside: no signals, no lifespan, no loop of its own.
+"""One uvicorn server on one set of sockets, opened and closed from outside: no signals, no lifespan, no loop.
 
 Knows uvicorn (and is imported only where that is installed). Must not know where the app or the sockets come from.
 """

@@ -163,10 +163,8 @@ class Stage:
                 how = life.service.stop
                 command = resolve(how.command, addresses(self.plan), None) if how.command else ""
                 engine.stop(run, Stop(level=StopLevel.SIGNAL, signal=how.signal, command=command))
-            case Do.KILL if Can.KILL not in engine.can:
-                self._end_with_host(life)
             case Do.KILL:
-                engine.stop(run, Stop(level=StopLevel.KILL))
+                self._kill(life, engine)
             case Do.RELEASE:
                 if life.phase is not Phase.FAILED or Can.STAND_IN not in engine.can:
                     engine.release(life.name)
@@ -194,11 +192,14 @@ class Stage:
             return False
         return any(isinstance(errand, StartUp) and errand.hangs_on(life) for errand in self.errands)
 
-    def _end_with_host(self, life: Life) -> None:
-        """End a component that does not end by itself: with the process that it runs in, which starts anew.
+    def _kill(self, life: Life, engine: Engine) -> None:
+        """End what does not end by itself. A component goes with the process that it runs in, which starts anew.
 
         The other components are asked to end first, as for any restart; the host does not wait for this one.
         """
+        if Can.KILL in engine.can:
+            engine.stop(Run(life.name, life.generation), Stop(level=StopLevel.KILL))
+            return
         host = self.board.lives[self.plan.host_of(life.instance.group).name]
         if host.phase not in RUNS:
             return  # it is on its way out

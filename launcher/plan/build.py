@@ -169,9 +169,7 @@ def _instances(placed: Placed, chosen: list[str], given: Mapping[str, tuple[int,
     for service in chosen:
         numbers = given.get(service, ())
         if group := placed.hosts.get(service):
-            found[service] = Instance(
-                name=service, service=service, index=1, engine=engine, label=service, group=group
-            )
+            found[service] = Instance(name=service, service=service, index=1, engine=engine, label=service, group=group)
             continue
         group = placed.groups.get(service, "")
         for index, name in enumerate(instance_names(profile, service), start=1):

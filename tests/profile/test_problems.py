@@ -54,7 +54,7 @@ CASES = {
         ["1005 :2: defaults.replicas: must be at least 1, got 0"],
     ),
     "a later key": ("[services.a]\ncommand = 'x'\nwatch = ['a']", ["1006 :3: services.a.watch: not in this version (reloading when files change)"]),
-    "a later key of [defaults]": ("[defaults]\nplacement = 'own'", ["1006 :2: defaults.placement: not in this version (placing a service in a shared process)"]),
+    "a later key of [defaults]": ("[defaults]\nwatch = ['a']", ["1006 :2: defaults.watch: not in this version (reloading when files change)"]),
     "no address to listen on": ("[launcher.api]\nlisten = '9999'", ['1005 :2: launcher.api.listen: "9999" is no address to listen on']),
     "an API for all, without a token": (
         "[launcher.api]\nlisten = '0.0.0.0:9999'",
@@ -71,7 +71,7 @@ CASES = {
         ["1008 :3: launcher.api.token: ${services.db.url}: only variables can stand here"],
     ),
     "a key of no API": ("[launcher.api]\nport = 1", ["1004 :2: launcher.api.port: unknown key"]),
-    "a later value": ("[launcher]\nmode = 'single'", ['1006 :2: launcher.mode = "single": not in this version (all apps in one process)']),
+    "a later value": ("[launcher]\nmode = 'forked'", ['1006 :2: launcher.mode = "forked": not in this version (one import, then a process each)']),
     "neither app nor command": ("[services.a]\nport = 1", ["1009 :1: services.a: has neither `app` nor `command`"]),
     "both app and command": (
         "[services.a]\napp = 'a:b'\ncommand = 'x'",
