@@ -62,6 +62,12 @@ class Place:
         if not self.listener.started:
             await self.listener.open(self.sockets)
 
+    async def close(self) -> None:
+        """Answer no more."""
+        await self.listener.close()
+        for one in self.sockets:
+            one.close()
+
 
 class Host:
     """All components of one process. `ended(name, generation, ending)` is told of each end."""
@@ -85,7 +91,7 @@ class Host:
         if self._lives:
             await asyncio.wait(self._lives)
         for place in self._places.values():
-            await place.listener.close()
+            await place.close()
         ticking.cancel()
 
     def end(self) -> None:
@@ -119,7 +125,7 @@ class Host:
         place = self._places.get(name)
         if place is not None and place.component is None:
             del self._places[name]
-            self._keep(asyncio.ensure_future(place.listener.close()))
+            self._keep(asyncio.ensure_future(place.close()))
 
     def stand_in(self, order: Order, sockets: list[socket.socket], why: str) -> None:
         """Answer 503 for a component that failed in a process before this one."""
@@ -160,7 +166,7 @@ class Host:
         place.component = None
         if ending.asked or not ending.code:
             self._places.pop(order.name, None)
-            await place.listener.close()
+            await place.close()
         else:
             await place.accept()  # 503, until it is started again or released
         self.boundary.lift(order.name)

@@ -48,6 +48,7 @@ class Lifespan:
             await _first(self._task, self._started)
         except asyncio.CancelledError:
             await self._cut_off()
+            self._task = None
             raise
         if self._answer == "lifespan.startup.complete":
             logger.info("Application startup complete.")
