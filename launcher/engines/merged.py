@@ -137,8 +137,6 @@ class MergedEngine:
         self._reader.when_readable(line.fileno(), partial(self._hear, group, line))
 
     def _hear(self, group: str, line: HostLine) -> None:
-        if self._lines.get(group) is not line:  # let go of meanwhile
-            return
         try:
             heard = line.hear()
         except Lost:
@@ -264,6 +262,7 @@ class MergedEngine:
 
     def _drop(self) -> None:
         for line in self._lines.values():
+            self._reader.listen_no_more(line.fileno())
             line.close()
         self._lines.clear()
         for tracked in self._tracked.values():

@@ -170,6 +170,11 @@ class Reader:
         """Whether somebody here watches this process, or will: it's no orphan."""
         return self._exits.watches(pid) or pid in self._newborn
 
+    def listen_no_more(self, descriptor: int) -> None:
+        """Whether or not `descriptor` becomes readable, what `when_readable` was told is not run."""
+        with contextlib.suppress(KeyError):
+            self._selector.unregister(descriptor)
+
     def read(self, pipe: int, took: Took) -> None:
         """Hand what comes through `pipe` to `took`, until it was handed the empty bytes of the end."""
         os.set_blocking(pipe, False)
