@@ -45,6 +45,8 @@ from launcher.world import SystemClock, SystemWorld, chance
 
 if TYPE_CHECKING:
     from launcher.control.bridge import Sources
+    from launcher.engines.hostline import Measured
+    from launcher.engines.merged import MergedEngine
     from launcher.engines.supervisord.engine import SupervisordEngine
     from launcher.orchestrator.protocols import Engine, Prober, Store
 
@@ -94,11 +96,11 @@ class Runtime:
         hub.follow(self.counters.printed)
         self.timeline = Recorder(plan, now=clock.now)
         engine, children = self._engine_of(guard, supervised)
-        engines = {EngineName.LOCAL if supervised is None else EngineName.SUPERVISORD: engine}
-        if any(one.is_component for one in plan.instances.values()):
-            from launcher.engines.merged import MergedEngine  # noqa: PLC0415  (where services share a process)
-
-            engines[EngineName.MERGED] = MergedEngine(reader=self._reader, run_folder=str(folder.absolute()))
+        merged = self._merged_of(plan, folder)
+        engines: dict[EngineName, Engine] = {
+            EngineName.LOCAL if supervised is None else EngineName.SUPERVISORD: engine,
+            **({EngineName.MERGED: merged} if merged is not None else {}),
+        }
 
         def make_scheduler() -> Prober:
             from launcher.probes.scheduler import Scheduler  # noqa: PLC0415  (4 ms, where something is checked)
@@ -152,6 +154,7 @@ class Runtime:
                 counters=self.counters,
                 timeline=self.timeline.timeline,
                 history=self._followers.history,
+                measure=merged.measure if merged is not None else _measure_nothing,
                 epoch=f"{os.getpid():x}{time.time_ns():x}",
             )
 
@@ -188,6 +191,14 @@ class Runtime:
             return supervised, children
         local = LocalEngine(reader=self._reader, guard=guard)
         return local, local.children
+
+    def _merged_of(self, plan: Plan, folder: Path) -> MergedEngine | None:
+        """The engine of services that share a process, where any do."""
+        if not any(one.is_component for one in plan.instances.values()):
+            return None
+        from launcher.engines.merged import MergedEngine  # noqa: PLC0415  (where services share a process)
+
+        return MergedEngine(reader=self._reader, run_folder=str(folder.absolute()))
 
     def _commit(self, engine: SupervisordEngine) -> None:
         """What is wanted has been written down: have it done, and tell supervisord how everything is."""
@@ -276,6 +287,11 @@ class Runtime:
         self._followers.close()
         self.console.close()
         self._writer.close(LAST_FLUSH)
+
+
+def _measure_nothing(done: Callable[[Mapping[str, Measured]], None]) -> None:
+    """No service shares a process."""
+    done({})
 
 
 class _Committing:

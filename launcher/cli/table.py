@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from launcher.control.wire import Use
+from launcher.control.wire import Component, Use
 from launcher.orchestrator.snapshot import InstanceView, Snapshot, State
 
-HEADINGS = ("name", "state", "why", "pid", "address", "health", "restarts", "up", "cpu", "memory")
+HEADINGS = (
+    *("name", "state", "why", "pid", "address", "health", "restarts", "up", "cpu", "memory"),
+    *("requests", "errors", "latency", "lag"),  # of components of a shared process
+)
 _WHY = HEADINGS.index("why")
 _ADDRESS = HEADINGS.index("address")
 #: The column of reasons is never made narrower than this.
@@ -74,8 +77,17 @@ def _row(view: InstanceView, now: float, usage: Mapping[str, Use]) -> list[str]:
         str(view.restarts or ""),
         up,
         f"{100 * used.cpu / age:.0f}%" if used and age else "",
-        f"{used.memory / 1e6:.0f} MB" if used else "",
+        f"{used.memory / 1e6:.0f} MB" if used and used.memory is not None else "",
+        *_done(used.component if used else None),
     ]
+
+
+def _done(component: Component | None) -> tuple[str, str, str, str]:
+    """What a component has done."""
+    if component is None:
+        return ("", "", "", "")
+    latency = "" if component.latency is None else f"{component.latency * 1000:.1f} ms"
+    return (str(component.requests), str(component.errors or ""), latency, f"{component.lag * 1000:.0f} ms")
 
 
 def duration(seconds: float) -> str:

@@ -87,11 +87,13 @@ class Api:
         from launcher.observe.trees import usage_of  # noqa: PLC0415  (psutil, 2 MB)
 
         snapshot, _number = await self._bridge.look()
-        pids = {view.name: view.pid for view in snapshot.instances if view.pid is not None}
+        pids = {view.name: view.pid for view in snapshot.instances if view.pid is not None and not view.host}
         found = await asyncio.to_thread(usage_of, pids.values())
         uses = {
             name: wire.Use(cpu=found[pid].cpu, memory=found[pid].memory) for name, pid in pids.items() if pid in found
         }
+        if any(view.host for view in snapshot.instances):
+            uses |= {name: wire.use_of(one) for name, one in (await self._bridge.measured()).items()}
         return _json(wire.UsageAnswer(instances=uses))
 
     async def health(self, _: Request, query: Query) -> Response:

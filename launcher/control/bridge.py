@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -27,6 +27,9 @@ from launcher.orchestrator.events import Event, Outcome, Post, Reply, SnapshotAs
 from launcher.orchestrator.snapshot import Changed, Snapshot
 from launcher.plan.model import Plan
 from launcher.plan.names import service_of
+
+if TYPE_CHECKING:
+    from launcher.engines.hostline import Measured
 
 T = TypeVar("T")
 
@@ -51,6 +54,8 @@ class Sources(Struct, frozen=True, kw_only=True):
     history: Callable[[tuple[str, ...], float | None], bytes]
     #: Which launcher this is, for the numbers of its events.
     epoch: str
+    #: Asks shared processes what their components have done, and hands that on; by instance.
+    measure: Callable[[Callable[[Mapping[str, Measured]], None]], None]
 
 
 class Bell:
@@ -115,6 +120,13 @@ class Bridge:
             self.sources.post(SnapshotAsked(lambda snapshot: resolve((snapshot, self.sources.journal.last))))
         self._seen = await future
         return self._seen
+
+    async def measured(self) -> Mapping[str, Measured]:
+        """What the components of shared processes have done, by instance; raises LauncherGone."""
+        future: asyncio.Future[Mapping[str, Measured]] = self._question()
+        if not future.done():
+            self.sources.measure(self._resolver(future))
+        return await future
 
     async def look_back(self) -> Snapshot:
         """Everything as it is now, or as it was when the launcher ended: what was last seen, and the news since."""

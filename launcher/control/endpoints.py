@@ -84,7 +84,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         name="usage",
         method="GET",
         path="/usage",
-        says="Processor time and memory of each instance's process tree.",
+        says="Processor time and memory of each instance's process tree; of a component, what it has done.",
         answer=wire.UsageAnswer,
     ),
     Endpoint(

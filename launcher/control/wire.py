@@ -6,13 +6,16 @@ An answer is JSON; a stream is server-sent events, whose name is the value's `sa
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import DecodeError, Struct, convert, json
 
 from launcher.errors import CATALOGUE, BadRequest, LauncherError, ProblemsFound
 from launcher.orchestrator.events import Outcome
 from launcher.orchestrator.snapshot import Changed, InstanceView, Noted, Snapshot
+
+if TYPE_CHECKING:
+    from launcher.engines.hostline import Measured
 
 #: What a client that wants to see progress accepts.
 EVENT_STREAM: Final = "text/event-stream"
@@ -30,11 +33,44 @@ class ServiceAnswer(Struct, frozen=True, kw_only=True):
     instances: tuple[InstanceView, ...]
 
 
+class Component(Struct, frozen=True, kw_only=True):
+    """What one component of a shared process has done since its first start there."""
+
+    requests: int
+    #: Answers of 500 and above.
+    errors: int
+    #: Requests that are not answered yet.
+    under_way: int
+    #: Seconds from a request to the end of its answer, on average.
+    latency: float | None = None
+    #: By how many seconds the event loop that it shares was late at worst in the last 10 s.
+    lag: float
+
+
 class Use(Struct, frozen=True, kw_only=True):
-    """What a process and all its descendants use: processor seconds so far, bytes of memory now."""
+    """What a process and all its descendants use: processor seconds so far, bytes of memory now.
+
+    Of a component, which shares its process: the seconds that its code has kept the event loop, and no memory.
+    """
 
     cpu: float
-    memory: int
+    memory: int | None = None
+    component: Component | None = None
+
+
+def use_of(measured: Measured) -> Use:
+    """What a host has measured of a component, as it is told on."""
+    requests = measured.requests - measured.under_way
+    return Use(
+        cpu=measured.busy,
+        component=Component(
+            requests=measured.requests,
+            errors=measured.errors,
+            under_way=measured.under_way,
+            latency=measured.seconds / requests if requests > 0 else None,
+            lag=measured.lag,
+        ),
+    )
 
 
 class UsageAnswer(Struct, frozen=True, kw_only=True):

@@ -44,6 +44,8 @@ class Measured(Struct, frozen=True, kw_only=True):
     under_way: int = 0
     #: How long its code has kept the event loop.
     busy: float = 0.0
+    #: By how much that loop was late at worst in the last 10 s.
+    lag: float = 0.0
 
 
 #: A run is one that goes on in the host; `told`: these were all; `measured`: all was told.

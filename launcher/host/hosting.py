@@ -10,6 +10,7 @@ import asyncio
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 #: How often uvicorn's Date header is renewed, in seconds.
 TICK = 1.0
+#: Of how many ticks the worst is told.
+LAGS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +83,8 @@ class Host:
         self._places: dict[str, Place] = {}
         self._lives: set[asyncio.Future[None]] = set()
         self._asked_to_end = asyncio.Event()
+        #: By how much the last ticks were late, in seconds.
+        self._lags: deque[float] = deque(maxlen=LAGS)
 
     async def run(self) -> None:
         """Until `end` was called and every component has ended."""
@@ -139,8 +144,9 @@ class Host:
         return ((name, place) for name, place in self._places.items() if place.component is not None)
 
     def measures(self) -> dict[str, dict[str, float]]:
-        """What each component has done."""
-        return {name: place.gate.measures.told() for name, place in self._places.items()}
+        """What each component has done, and how late the loop was at worst lately."""
+        lag = max(self._lags, default=0.0)
+        return {name: {**place.gate.measures.told(), "lag": lag} for name, place in self._places.items()}
 
     def _keep(self, task: asyncio.Future[None]) -> None:
         self._lives.add(task)
@@ -181,8 +187,11 @@ class Host:
         return loaded
 
     async def _tick(self) -> None:
+        now = asyncio.get_running_loop().time
         while True:
+            due = now() + TICK
             await asyncio.sleep(TICK)
+            self._lags.append(now() - due)
             for place in list(self._places.values()):
                 with suppress(Exception):
                     await place.listener.on_tick(0)

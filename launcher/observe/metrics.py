@@ -119,7 +119,8 @@ def render(snapshot: Snapshot, counters: Counters, *, measure: Measure = usage_o
 def families(snapshot: Snapshot, counters: Counters, *, measure: Measure = usage_of) -> Iterator[Metric]:
     """Every metric, with a sample for each instance that has one."""
     views = snapshot.instances
-    usage = measure([view.pid for view in views if view.pid is not None])
+    trees = [(view, view.pid) for view in views if view.pid is not None and not view.host]
+    usage = measure([pid for _, pid in trees])
     yield _values("info", [((snapshot.profile, __version__), 1)])
     yield _values("start_time_seconds", [((), snapshot.since)])
     yield _values(
@@ -144,7 +145,7 @@ def families(snapshot: Snapshot, counters: Counters, *, measure: Measure = usage
     yield _histogram(
         "service_probe_seconds", {(name, "passed" if ok else "failed"): each for (name, ok), each in checks}
     )
-    yield from _used([(view, usage[view.pid]) for view in views if view.pid is not None and view.pid in usage])
+    yield from _used([(view, usage[pid]) for view, pid in trees if pid in usage])
     output = dict(counters.output)
     counts = [(view, output.get(view.name, (0, 0))) for view in views]
     yield _values("service_output_lines_total", [(_each(view), lines) for view, (lines, _) in counts])

@@ -8,6 +8,7 @@ from launcher.orchestrator.lifecycle import ALIVE, Phase
 from launcher.orchestrator.restart import Tally
 from launcher.orchestrator.snapshot import Health, InstanceView, Reason
 from launcher.plan.model import Instance
+from launcher.plan.placement import host_name
 from launcher.profile.model import Health as Check
 from launcher.profile.model import Service
 
@@ -154,6 +155,7 @@ class Life:
             restarts=self.restarts,
             wish=self.wanted_as,
             pid=self.pid,
+            host=host_name(self.instance.group) if self.instance.is_component else "",
             started=self.started_wall,
             port=port,
             url=f"http://127.0.0.1:{port}" if port and speaks_http else "",

@@ -146,6 +146,7 @@ class Loop:
             self.stage.stirred = False
             self._unsaved = True
             self._look_at_errands()
+            self._end_idle_hosts()
         # What outlives us is only touched once it stands in the store that it was to be.
         if self._unsaved and (self._clock.now() >= self._save_at or (self._supervisor and self.stage.is_settled)):
             self._save()
@@ -185,6 +186,15 @@ class Loop:
             return StartRolledBack.status
         failed = any(life.phase in {Phase.FAILED, Phase.SKIPPED} for life in self.stage.board.lives.values())
         return 1 if failed else 0
+
+    def _end_idle_hosts(self) -> None:
+        """Shared processes end when no other instance can run any more: nothing is served by them for its own sake."""
+        lives = self.stage.board.lives.values()
+        if self._stays or self._held_back or any(self._can_run(one) for one in lives if not one.instance.is_host):
+            return
+        for life in lives:
+            if life.instance.is_host and life.wanted and self._can_run(life):
+                self.stage.lower(life, "nothing is left that could run in it")
 
     def _can_run(self, life: Life) -> bool:
         if life.is_alive:

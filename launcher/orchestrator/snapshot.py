@@ -61,6 +61,8 @@ class InstanceView(Struct, frozen=True, kw_only=True):
     restarts: int = 0
     wish: str = "down"
     pid: int | None = None
+    #: The instance in whose process it runs, as one component of several; empty: the process is its own.
+    host: str = ""
     #: When the running process was started.
     started: float | None = None
     port: int | None = None

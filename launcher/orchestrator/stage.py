@@ -29,6 +29,7 @@ from launcher.orchestrator.rollback import Step, StepKind
 from launcher.orchestrator.snapshot import Changed, Noted, Reason
 from launcher.orchestrator.timers import Timers
 from launcher.plan.model import Plan
+from launcher.plan.placement import host_name
 from launcher.plan.resolve import addresses, resolve
 from launcher.profile.model import EngineName, OnExit, OnLoss
 
@@ -200,7 +201,7 @@ class Stage:
         if Can.KILL in engine.can:
             engine.stop(Run(life.name, life.generation), Stop(level=StopLevel.KILL))
             return
-        host = self.board.lives[self.plan.host_of(life.instance.group).name]
+        host = self.board.lives[host_name(life.instance.group)]
         if host.phase not in RUNS:
             return  # it is on its way out
         text = f"{life.label} does not end"
