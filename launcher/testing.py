@@ -137,9 +137,14 @@ class FakeEngine:
     `did` lists what was asked of it: `start api.1#1`, `stop api.1#1 SIGNAL`, `release api.1`.
     """
 
-    can = frozenset({Can.KILL, Can.SIGNAL, Can.HOLD_SOCKETS})
-
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        name: EngineName = EngineName.LOCAL,
+        *,
+        can: frozenset[Can] = frozenset({Can.KILL, Can.SIGNAL, Can.HOLD_SOCKETS}),
+    ) -> None:
+        self.can = can
+        self._name = name
         self.did: list[str] = []
         self.running: dict[str, int] = {}
         #: Instances that ignore being asked to end.
@@ -152,7 +157,7 @@ class FakeEngine:
 
     def open(self, plan: Plan, post: Post, output: Sink) -> None:  # noqa: ARG002  (the protocol's)
         self._post = post
-        post(Opened(EngineName.LOCAL))
+        post(Opened(self._name))
 
     def change(self, plan: Plan) -> None:
         """Nothing to prepare."""
@@ -226,6 +231,8 @@ class Rehearsal:
         self.plan = build(profile_of(services, procfile=procfile, **settings), is_free=lambda _port: True)
         self.clock = FakeClock()
         self.engine = FakeEngine()
+        #: What components of shared processes run on.
+        self.merged = FakeEngine(EngineName.MERGED, can=frozenset({Can.HOLD_SOCKETS, Can.STAND_IN}))
         self.prober = FakeProber()
         self.store = FakeStore()
         self.world = FakeWorld()
@@ -234,7 +241,7 @@ class Rehearsal:
         self.loop = Loop(
             self.plan,
             inbox=SimpleQueue(),
-            engines={EngineName.LOCAL: self.engine},
+            engines={EngineName.LOCAL: self.engine, EngineName.MERGED: self.merged},
             prober=self.prober,
             clock=self.clock,
             world=self.world,
@@ -316,8 +323,13 @@ class Rehearsal:
         self.settle()
 
     def exits(self, label: str, code: int = 1) -> None:
-        """The process of the instance ends by itself."""
-        self.engine.end(self.view(label).name, code)
+        """The process of the instance ends by itself; that of a host takes its components with it."""
+        name = self.view(label).name
+        one = self.plan.instances[name]
+        (self.merged if one.is_component else self.engine).end(name, code)
+        for component in self.plan.components_of(one.group) if one.is_host else ():
+            if component.name in self.merged.running:
+                self.merged.end(component.name, 1)
         self.settle()
 
     def view(self, label: str) -> InstanceView:

@@ -1,0 +1,115 @@
+"""Services that share a process: their host comes first, goes last, and takes them with it."""
+
+from __future__ import annotations
+
+import pytest
+
+from launcher.testing import Rehearsal
+
+APP = {"command": None, "app": "shop:app", "port": "auto"}
+
+
+def up(**services):
+    """These are components, and ready."""
+    rehearsal = Rehearsal(services, mode="single")
+    rehearsal.start()
+    for name in ("host.apps", *services):
+        rehearsal.passes(name, "READY=1")
+    return rehearsal
+
+
+@pytest.fixture
+def shop():
+    """web needs api."""
+    return up(api=APP, web={**APP, "depends_on": {"api": {}}})
+
+
+def test_a_component_starts_when_its_host_is_ready():
+    """Not before; and the host is told where to listen."""
+    rehearsal = Rehearsal({"api": APP}, mode="single")
+    rehearsal.start()
+    assert rehearsal.states() == {"host.apps": "starting", "api": "waiting"}
+    (launch,) = rehearsal.engine.launches
+    assert launch.argv[3:] == ("--channel", "/run/host-apps.sock", "--group", "apps", "--grace", "11.5")
+    rehearsal.passes("host.apps", "READY=1")
+    assert rehearsal.merged.did == ["start api.1#1"]
+    (launch,) = rehearsal.merged.launches
+    assert (launch.argv, launch.shell) == ((), "")
+    assert launch.app is not None
+    assert (launch.app.target, launch.app.group, launch.app.drain) == ("shop:app", "apps", 5.0)
+
+
+def test_all_stop_before_their_host(shop):
+    (outcome,) = shop.stop()
+    assert outcome.ok
+    assert shop.log[-6:] == [
+        "web: ready → stopping",
+        "web: stopping → stopped",
+        "api: ready → stopping",
+        "api: stopping → stopped",
+        "host.apps: ready → stopping",
+        "host.apps: stopping → stopped",
+    ]
+
+
+def test_a_host_that_crashes_takes_its_components_with_it_and_all_start_again(shop):
+    shop.exits("host.apps", -9)
+    assert shop.states() == {"host.apps": "backoff", "web": "backoff", "api": "backoff"}
+    shop.advance(0.2)
+    assert shop.states() == {"host.apps": "starting", "web": "waiting", "api": "waiting"}
+    for name in ("host.apps", "api", "web"):
+        shop.passes(name, "READY=1")
+    assert set(shop.states().values()) == {"ready"}
+
+
+def test_a_component_that_does_not_end_is_ended_with_its_host():
+    """The others are asked to end first; the one that hangs is not waited for, and is stopped all the same."""
+    shop = up(api=APP, web=APP)
+    shop.merged.deaf.add("api.1")
+    shop.stop("api")
+    shop.advance(10)
+    assert "api does not end: restarting host.apps, in which it runs" in shop.notes
+    assert "stop web.1#1 SIGNAL" in shop.merged.did
+    assert "stop api.1#1 KILL" not in shop.merged.did
+    assert "stop host.apps#1 SIGNAL" in shop.engine.did
+    shop.merged.end("api.1", 1)
+    shop.settle()
+    assert shop.states() == {"host.apps": "starting", "web": "waiting", "api": "stopped"}
+
+
+def test_one_that_has_failed_goes_on_to_be_answered_for():
+    """Its socket is let go of when it is stopped; that of one that was stopped is at once."""
+    shop = up(api={**APP, "restart": {"policy": "no"}}, web=APP)
+    shop.exits("api")
+    assert shop.states()["api"] == "failed"
+    assert "release api.1" not in shop.merged.did
+    shop.stop("api")
+    assert "release api.1" in shop.merged.did
+    shop.stop("web")
+    assert "release web.1" in shop.merged.did
+
+
+def test_a_host_ends_when_nothing_is_left_that_could_run(shop):
+    """It is there for its components alone."""
+    shop.stop("web")
+    assert shop.states()["host.apps"] == "ready"
+    shop.stop("api")
+    assert shop.states() == {"host.apps": "stopped", "web": "stopped", "api": "stopped"}
+    assert shop.loop.is_over
+    assert shop.loop.status == 0
+
+
+def test_restarting_a_host_restarts_what_runs_in_it(shop):
+    shop.restart("host.apps")
+    assert shop.merged.did[-2:] == ["stop web.1#1 SIGNAL", "stop api.1#1 SIGNAL"]
+    assert shop.states() == {"host.apps": "starting", "web": "waiting", "api": "waiting"}
+
+
+def test_why_a_component_ended_is_told(shop):
+    """What the host says goes before the exit code."""
+    from launcher.orchestrator.events import Exited  # noqa: PLC0415
+
+    shop.merged.running.pop("api.1")
+    shop.loop.post(Exited("api.1", 1, 3, "it called sys.exit(3)"))
+    shop.settle()
+    assert shop.view("api").reason.text == "it called sys.exit(3); starts again in 0.1 s"
