@@ -75,7 +75,7 @@ class Gate:
 
         try:
             await app(scope, receive, noting)
-        except Exception:
+        except (Exception, SystemExit):
             measures.errors += 1
             raise
         finally:

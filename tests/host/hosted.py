@@ -1,0 +1,166 @@
+"""A real host of many components, commanded over its channel as the merged engine does it."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from textwrap import dedent
+
+from launcher.engines.hostline import HostLine, Lost, Measured
+from launcher.host import SERVE, channel_of
+from launcher.orchestrator.events import Exited
+from launcher.orchestrator.orders import App, Launch, Run
+from tests.serving import TIMEOUT, Server
+
+HELLO = """
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": text().encode()})
+"""
+
+
+def hello(text: str) -> str:
+    """The source of an app that answers with the value of an expression."""
+    return f"def text(): return {text}\n{HELLO}"
+
+
+class Hosted:
+    """One component: its port, and what it has printed."""
+
+    ask = Server.ask
+
+    def __init__(self) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self.listener.getsockname()[1]
+        self.generation = 0
+        self._pipe = -1
+        self._text = b""
+
+    def next_pipe(self) -> int:
+        """The end of a new pipe that a start is to write to."""
+        self.close_pipe()
+        self._pipe, writing = os.pipe()
+        os.set_blocking(self._pipe, False)
+        return writing
+
+    def output(self) -> str:
+        """All it has printed so far."""
+        while self._pipe >= 0 and select.select([self._pipe], [], [], 0)[0]:
+            data = os.read(self._pipe, 65536)
+            if not data:
+                break
+            self._text += data
+        return self._text.decode()
+
+    def says(self, text: str) -> None:
+        """Wait until it has printed this."""
+        deadline = time.monotonic() + TIMEOUT
+        while text not in self.output():
+            assert time.monotonic() < deadline, f"has not said {text!r}: {self.output()}"
+            select.select([self._pipe], [], [], 0.1)
+
+    def close_pipe(self) -> None:
+        if self._pipe >= 0:
+            os.close(self._pipe)
+            self._pipe = -1
+
+    def close(self) -> None:
+        self.close_pipe()
+        self.listener.close()
+
+
+class Host:
+    """The process, and the line to it."""
+
+    def __init__(self, folder: Path, *, grace: float = 10.0) -> None:
+        self.folder = folder
+        self.components: dict[str, Hosted] = {}
+        self._heard: list[object] = []
+        path = channel_of(str(folder), "apps")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as self._notices:
+            self._notices.bind(str(folder / "n"))
+            self._notices.settimeout(TIMEOUT)
+            self.process = subprocess.Popen(
+                [sys.executable, "-u", SERVE, "--channel", path, "--group", "apps", "--grace", f"{grace:g}"],
+                env={"PATH": os.environ["PATH"], "NOTIFY_SOCKET": str(folder / "n"), "PYTHONDONTWRITEBYTECODE": "1"},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+            assert self._notices.recv(100) == b"READY=1"
+        self.line = HostLine(path)
+
+    def start(self, name: str, source: str, *, target: str = "app", stop_timeout: float = 5.0, **env: str) -> Hosted:
+        """Start a component whose module is this source; without one, what is there already."""
+        if source:
+            (self.folder / f"{name}.py").write_text(dedent(source))
+        if name not in self.components:
+            self.components[name] = Hosted()
+        hosted = self.components[name]
+        hosted.generation += 1
+        app = App(
+            target=f"{name}:{target}", group="apps", paths=(str(self.folder),), drain=2, stop_timeout=stop_timeout
+        )
+        pipe = hosted.next_pipe()
+        launch = Launch(instance=name, generation=hosted.generation, app=app, directory="/", env=env)
+        self.line.start(launch, pipe, hosted.listener)
+        os.close(pipe)
+        return hosted
+
+    def start_ready(self, name: str, source: str, **how: object) -> Hosted:
+        """Start a component, and wait until it answers: until then its requests wait on the socket."""
+        hosted = self.start(name, source, **how)  # type: ignore[arg-type]
+        assert hosted.ask("/").status == 200, hosted.output()
+        return hosted
+
+    def stop(self, name: str) -> None:
+        self.line.stop(Run(name, self.components[name].generation))
+
+    def ended(self, name: str) -> Exited:
+        """How the component's latest start has ended, as soon as it has."""
+        run = Run(name, self.components[name].generation)
+        return self._until(lambda one: isinstance(one, Exited) and Run(one.instance, one.generation) == run)
+
+    def measured(self, name: str) -> Measured:
+        """What the component has done."""
+        self.line.measure()
+        return self._until(lambda one: isinstance(one, Measured) and one.instance == name)
+
+    def _until(self, holds):  # type: ignore[no-untyped-def]
+        deadline = time.monotonic() + TIMEOUT
+        while True:
+            for one in self._heard:
+                if holds(one):
+                    self._heard.remove(one)
+                    return one
+            assert select.select([self.line], [], [], deadline - time.monotonic())[0], "the host says nothing"
+            self._heard += self.line.hear()
+
+    def is_lost(self) -> bool:
+        """Wait until the host has hung up."""
+        try:
+            while select.select([self.line], [], [], TIMEOUT)[0]:
+                self.line.hear()
+        except Lost:
+            return True
+        return False
+
+    def end(self) -> int:
+        """SIGTERM, and its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(TIMEOUT)
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        self.line.close()
+        for hosted in self.components.values():
+            hosted.close()
