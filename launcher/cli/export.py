@@ -34,6 +34,7 @@ def export(args: Namespace) -> int:
     _refuse_flags(args)
     target = target_of(args, ())
     options = _options(args, target)
+    warn_of_merging(target, args.format)
     rendered = chosen.render(_plan(target), options)
     cautions = [*rendered.cautions(), *(_supervisord_on_path() if options.agent is not None else ())]
     _warn(cautions, strict=args.strict)
@@ -49,6 +50,18 @@ def export(args: Namespace) -> int:
     if options.agent is not None:
         make_folders(Path(options.agent.run), options.log)
     return write(rendered.files, location, command, force=args.force)
+
+
+def warn_of_merging(target: Target, what: str) -> None:
+    """Say that services which would share a process have one each here."""
+    from launcher.errors import Caution, MergedElsewhere  # noqa: PLC0415
+    from launcher.profile.groups import group_of  # noqa: PLC0415
+
+    profile = target.loaded.profile
+    merged = [name for name, service in profile.services.items() if group_of(service, profile.settings.mode)]
+    if merged:
+        text = f"{what} runs a process for each service: {', '.join(merged)} will not share one"
+        print(Caution(MergedElsewhere.code, text), file=sys.stderr)
 
 
 def _plan(target: Target) -> Plan:

@@ -49,13 +49,17 @@ class Target(Struct, frozen=True, kw_only=True):
             return self.named_services
         return tuple(profile.settings.select if profile.settings.select is not None else profile.services)
 
-    def plan(self, *, recorded: Mapping[str, int] | None = None) -> Plan:
-        """The plan of the whole profile; `recorded` are the ports that instances had before."""
+    def plan(self, *, recorded: Mapping[str, int] | None = None, merges: bool = True) -> Plan:
+        """The plan of the whole profile; `recorded` are the ports that instances had before.
+
+        Without `merges` every service has a process of its own.
+        """
         from launcher.plan.build import build  # noqa: PLC0415
         from launcher.world import is_free  # noqa: PLC0415
 
         profile = self.loaded.profile
-        return build(profile, select=tuple(profile.services), recorded=recorded or {}, is_free=is_free)
+        every = tuple(profile.services)
+        return build(profile, select=every, recorded=recorded or {}, is_free=is_free, merges=merges)
 
 
 def target_of(args: Namespace, words: Sequence[str] = (), *, kept: bool = False) -> Target:

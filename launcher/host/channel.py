@@ -17,8 +17,10 @@ import json
 import os
 import socket
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from .address import listen
 from .frames import Unpacker, pack
 from .hosting import Host, Order
 
@@ -32,10 +34,12 @@ _BUFFER = 1 << 20
 
 
 class Channel:
-    """Obeys whoever connects to `listener`, and tells of ends."""
+    """Obeys whoever connects at `path`, and tells of ends."""
 
-    def __init__(self, listener: socket.socket, *, group: str) -> None:
-        self._listener = listener
+    def __init__(self, path: str, *, group: str) -> None:
+        self._listener = listen(path)
+        self._path = path
+        self._inode = os.stat(path).st_ino  # noqa: PTH116  (pathlib is a megabyte that an app may not need)
         self._group = group
         self._peer: socket.socket | None = None
         self._host: Host
@@ -48,7 +52,10 @@ class Channel:
         self._loop.add_reader(self._listener, self._accept)
 
     def close(self) -> None:
-        """Hang up."""
+        """Hang up; nobody finds the socket any more, unless another host listens there by now."""
+        with suppress(FileNotFoundError):
+            if os.stat(self._path).st_ino == self._inode:  # noqa: PTH116  (as above)
+                os.unlink(self._path)  # noqa: PTH108  (as above)
         self._loop.remove_reader(self._listener)
         self._listener.close()
         self._hang_up()

@@ -13,7 +13,6 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from .address import listen
 from .channel import Channel
 from .hosting import Host
 from .importing import MainThread
@@ -33,7 +32,7 @@ def serve_many(path: str, *, group: str, grace: float) -> int:
     output = Output()
     output.install()
     configure_logging()
-    channel = Channel(listen(path), group=group)
+    channel = Channel(path, group=group)
     main = MainThread()
     host = Host(main, output, ended=channel.ended)
     loop = loop_factory()()

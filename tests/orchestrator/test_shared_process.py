@@ -20,7 +20,7 @@ def up(**services):
 
 @pytest.fixture
 def shop():
-    """web needs api."""
+    """The service web needs api."""
     return up(api=APP, web={**APP, "depends_on": {"api": {}}})
 
 
