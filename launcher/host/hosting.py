@@ -7,7 +7,6 @@ ordered; nothing of who orders it, and nothing of when or in which order things 
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import time
 from collections import deque
@@ -16,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from . import environment
 from .boundary import Boundary, Bounds
 from .component import Component, Ending
 from .current import entered
@@ -113,6 +113,7 @@ class Host:
                 one.close()
         if pipe is not None:
             self._output.give(order.name, pipe)
+        environment.give(order.name, order.environment)
         place.generation, place.since = order.generation, time.time()
         with entered(order.name):
             life = asyncio.ensure_future(self._live(order, place))
@@ -177,10 +178,10 @@ class Host:
             await place.accept()  # 503, until it is started again or released
         self.boundary.lift(order.name)
         self._output.take_away(order.name)
+        environment.forget(order.name)
         self._ended(order.name, order.generation, ending)
 
     def _import(self, order: Order) -> tuple[Any, bool]:
-        os.environ.update(order.environment)
         began = time.monotonic()
         loaded = load(order.target, order.paths)
         _tell(order, f"X_LAUNCHER_IMPORT_SECONDS={time.monotonic() - began:.6f}")

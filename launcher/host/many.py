@@ -13,12 +13,15 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from . import environment
 from .channel import Channel
 from .hosting import Host
 from .importing import MainThread
 from .listener import configure_logging, loop_factory
 from .notify import notify
 from .output import Output
+from .patches import CannotReplace
+from .target import CannotServe
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -29,6 +32,10 @@ CUT_OFF = 1
 
 def serve_many(path: str, *, group: str, grace: float) -> int:
     """Serve what is asked for on the channel at `path`, until told to end; `grace` is how long that may take."""
+    try:
+        environment.install()
+    except CannotReplace as error:
+        raise CannotServe(str(error)) from None
     output = Output()
     output.install()
     configure_logging()

@@ -303,3 +303,22 @@ def test_at_the_deadline_the_process_ends_all_the_same(folder):
 def test_the_channel_is_its_owners_alone(host):
     (path,) = host.folder.glob("host-*.sock")
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_each_component_has_an_environment_of_its_own(host):
+    """At its import and in its requests, its threads and its children; the host's variables are not among them."""
+    source = "import os, subprocess, threading\nAT_IMPORT = os.environ['WHO']\n" + hello("told()")
+    source += dedent(
+        """
+        def told():
+            found = [AT_IMPORT, os.getenv("WHO"), subprocess.check_output(["sh", "-c", "printf $WHO"]).decode()]
+            thread = threading.Thread(target=lambda: found.append(os.environ["WHO"]))
+            thread.start()
+            thread.join()
+            return " ".join([*found, str("NOTIFY_SOCKET" in os.environ)])
+        """
+    )
+    for name in ("red", "blue"):
+        host.start_ready(name, source, WHO=name, PATH=os.environ["PATH"])
+    for name in ("red", "blue"):
+        assert host.components[name].ask("/").text == f"{name} {name} {name} {name} False"
