@@ -159,7 +159,7 @@ class Server:
 
     def _printed(self, event: Any) -> None:
         agent = self._agent
-        if agent is None:
+        if agent is None or agent.has_hung_up:
             self._keep_unheard(_printing(event))
             return
         if agent.waiting > _MOST:
@@ -210,6 +210,7 @@ class _Connection:
         #: How many bytes wait to be read by the agent, and whether output is being left out for it.
         self.waiting = 0
         self.missed = False
+        self.has_hung_up = False
         sock.setblocking(False)
         sockets[sock.fileno()] = self
 
@@ -271,4 +272,7 @@ class _Connection:
         except BlockingIOError:
             return
         except OSError:
-            self.close()
+            # What it said before it hung up is still to be read, be it that all is to end; and then its end.
+            self.has_hung_up = True
+            self._out.clear()
+            self.waiting = 0
