@@ -221,13 +221,14 @@ class Runtime:
         services: Sequence[str] | None,
         *,
         named: bool,
+        alone: bool = False,
         accepted: Callable[[], None],
         settled: Callable[[Outcome], None],
     ) -> int:
         """Start `services` (none of them: all; None: nothing), go on until nothing can run, and give the exit status.
 
         `accepted` is called once the launcher can be spoken to; `settled` hears, in the loop's thread, how the start-up
-        ended. `named`: the user named these services.
+        ended. `named`: the user named these services; `alone`: what they depend on is left as it is.
         """
         # An agent that is told to end leaves what runs to the next one; ending it is supervisord's.
         restore_signals = self._reader.forward_signals(
@@ -243,7 +244,8 @@ class Runtime:
             self._followers.settled()
 
         if services is not None:
-            self.loop.post(StartAsked(services=tuple(services), by="asked for", named=named, reply=heard))
+            asked = StartAsked(services=tuple(services), by="asked for", named=named, alone=alone, reply=heard)
+            self.loop.post(asked)
         accepted()
         # What was made until here stays to the end: no collection need look at it again.
         gc.freeze()

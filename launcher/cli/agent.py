@@ -34,8 +34,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(words: list[str]) -> int:
     from launcher.control.running import Lock  # noqa: PLC0415
+    from launcher.engines.supervisord.beginning import resting, wanted  # noqa: PLC0415
     from launcher.engines.supervisord.client import Supervisor, Unreachable  # noqa: PLC0415
-    from launcher.engines.supervisord.engine import SupervisordEngine, wanted  # noqa: PLC0415
+    from launcher.engines.supervisord.engine import SupervisordEngine  # noqa: PLC0415
     from launcher.errors import EngineCannot, Usage  # noqa: PLC0415
     from launcher.observe.styles import Show  # noqa: PLC0415
     from launcher.orchestrator.store import FileStore  # noqa: PLC0415
@@ -61,13 +62,14 @@ def _run(words: list[str]) -> int:
         raise EngineCannot(str(problem)) from problem
     # What was wanted under another supervisord is of no interest to this one.
     is_same = memory is not None and memory.supervisor == supervisor.identity
-    wishes = {name: one.wish for name, one in past.items()} if is_same else {}
-    services = sorted(wanted(given.plan, supervisor.programs, wishes, given.names, attended=given.attended))
+    since = past if is_same else {}
+    instances = sorted(wanted(given.plan, supervisor.programs, since, given.names, attended=given.attended))
     engine = SupervisordEngine(
         supervisor,
         names=given.names,
         generations={name: one.generation for name, one in past.items()},
         environ=os.environ,
+        rests=resting(given.plan, supervisor.programs, since, given.names),
     )
     runtime = Runtime(
         given.plan,
@@ -83,7 +85,7 @@ def _run(words: list[str]) -> int:
     )
     for note in [*notes, *_strangers(given, supervisor.programs)]:
         runtime.say(note)
-    status = runtime.run(services or None, named=False, accepted=_nothing, settled=_nothing)
+    status = runtime.run(instances or None, named=False, alone=True, accepted=_nothing, settled=_nothing)
     return _end(runtime, status, folder)
 
 

@@ -79,7 +79,7 @@ def roll_back(stage: Stage, start_up: StartUp, culprit: Life) -> None:
 
 def _start(stage: Stage, asked: StartAsked) -> None:
     named = stage.board.named(asked.services)
-    targets = stage.board.with_dependencies(named)
+    targets = named if asked.alone else stage.board.with_dependencies(named)
     start_up = StartUp(targets, asked.reply)
     stage.errands.append(start_up)
     answers: list[str] = []

@@ -153,6 +153,8 @@ class StartAsked(Struct, frozen=True, kw_only=True):
     by: str
     #: Whether a completed task among those named runs again.
     named: bool = False
+    #: Whether what they depend on is left as it is.
+    alone: bool = False
     reply: Reply
 
 

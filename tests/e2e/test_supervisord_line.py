@@ -215,7 +215,7 @@ def asks(up, proxy: ServerProxy) -> None:
     assert proxy.launcher.waitFor("worker", 5) == "ready"
     assert up.ctl("stop", "db").returncode == 0
     eventually(lambda: proxy.launcher.status()["instances"]["db.1"]["state"] == "stopped")
-    assert proxy.launcher.why("db")[0] == "db is stopped: supervisorctl; killed by SIGTERM"
+    assert proxy.launcher.why("db")[0] == "db is stopped: operator, with supervisorctl; killed by SIGTERM"
     with pytest.raises(Fault, match="db is stopped"):
         proxy.launcher.waitFor("db", 5)
     with pytest.raises(Fault, match="BAD_NAME: nobody"):

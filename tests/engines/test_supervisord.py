@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from launcher.engines.supervisord.beginning import OPERATOR, has_completed, resting, wanted
 from launcher.engines.supervisord.client import Program
-from launcher.engines.supervisord.engine import has_completed, wanted
+from launcher.orchestrator.state import Remembered
 from launcher.plan.model import Plan
 from launcher.profile.model import Kind
 from tests.engines.world import plan_of
@@ -34,18 +35,42 @@ NAMES = {"web.1": "web"}
     ],
 )
 def test_what_is_started_when_an_agent_begins(program: Program, wish: str | None, is_wanted: bool) -> None:
-    wishes = {} if wish is None else {"web.1": wish}
-    assert wanted(plan_of("web"), {"web": program}, wishes, NAMES) == ({"web"} if is_wanted else set())
+    past = {} if wish is None else {"web.1": remembered(wish)}
+    assert wanted(plan_of("web"), {"web": program}, past, NAMES) == ({"web.1"} if is_wanted else set())
+
+
+@pytest.mark.parametrize(
+    ("program", "wish", "by"),
+    [
+        (NEVER, "down", None),
+        (RUNS, "down", None),  # an operator has started it
+        (STOPPED, "up", OPERATOR),
+        (STOPPED, None, OPERATOR),
+        (STOPPED, "down", "so it was"),
+        (EXITED, "down", "so it was"),  # by its stop command
+        (CRASHED, "up", None),
+    ],
+)
+def test_who_stopped_what_is_down_when_an_agent_begins(program: Program, wish: str | None, by: str | None) -> None:
+    past = {} if wish is None else {"web.1": remembered(wish)}
+    assert resting(plan_of("web"), {"web": program}, past, NAMES) == ({} if by is None else {"web.1": by})
+
+
+def remembered(wish: str) -> Remembered:
+    return Remembered(wish=wish, by="somebody", why="so it was", state="ready", generation=1)
 
 
 def test_an_attended_agent_is_told_what_to_start() -> None:
     """It goes on with what was wanted: it died, or supervisord began anew."""
     assert wanted(plan_of("web"), {"web": NEVER}, {}, NAMES, attended=True) == set()
-    assert wanted(plan_of("web"), {"web": NEVER}, {"web.1": "up"}, NAMES, attended=True) == {"web"}
+    assert wanted(plan_of("web"), {"web": NEVER}, UP, NAMES, attended=True) == {"web.1"}
 
 
 def test_a_program_that_supervisord_does_not_have_is_not_wanted() -> None:
-    assert wanted(plan_of("web"), {}, {"web.1": "up"}, NAMES) == set()
+    assert wanted(plan_of("web"), {}, UP, NAMES) == set()
+
+
+UP = {"web.1": remembered("up")}
 
 
 def as_task(plan: Plan) -> Plan:
@@ -58,5 +83,5 @@ def as_task(plan: Plan) -> Plan:
 def test_a_task_that_has_done_its_work_is_not_done_again(program: Program, is_over: bool) -> None:
     plan = as_task(plan_of("web"))
     assert has_completed(plan, "web.1", program) is is_over
-    assert (wanted(plan, {"web": program}, {"web.1": "up"}, NAMES) == set()) is (is_over or program is STOPPED)
+    assert (wanted(plan, {"web": program}, UP, NAMES) == set()) is (is_over or program is STOPPED)
     assert not has_completed(plan_of("web"), "web.1", program)

@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from launcher.engines.sockets import HeldSockets
+from launcher.engines.supervisord.beginning import OPERATOR, has_completed
 from launcher.engines.supervisord.client import Ended, Missed, Printed, Program, Runs, Started, Supervisor, Unreachable
 from launcher.errors import EngineCannot, LauncherError
 from launcher.orchestrator.events import Adopted, Exited, Opened, Post, SnapshotAsked, Spawned, SpawnRefused, StopAsked
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from launcher.engines.reader import Reader
     from launcher.engines.supervisord.client import Heard
     from launcher.orchestrator.protocols import Children, Sink
-
-#: As who an operator's commands are told.
-OPERATOR = "supervisorctl"
 
 
 class _Tracked:
@@ -45,7 +43,8 @@ class _Tracked:
 class SupervisordEngine:
     """Drives the programs of one supervisord. `names` is what each instance is called there.
 
-    `environ` is what its programs have by themselves. `attach` comes before `open`.
+    `environ` is what its programs have by themselves; `rests` is what was stopped, and by whom. `attach` comes before
+    `open`.
     """
 
     can = frozenset({Can.KILL, Can.SIGNAL, Can.HOLD_SOCKETS})
@@ -57,6 +56,7 @@ class SupervisordEngine:
         names: Mapping[str, str],
         generations: Mapping[str, int],
         environ: Mapping[str, str],
+        rests: Mapping[str, str],
     ) -> None:
         self._supervisor = supervisor
         #: Which life of supervisord this is.
@@ -64,6 +64,7 @@ class SupervisordEngine:
         self._names = dict(names)
         self._generations = dict(generations)
         self._environ = environ
+        self._rests = rests
         self._instances = {name: instance for instance, name in names.items()}
         self._tracked: dict[str, _Tracked] = {}
         self._starting: dict[str, Run] = {}
@@ -179,6 +180,8 @@ class SupervisordEngine:
             elif has_completed(self._plan, instance, program):
                 self._take(instance, program.pid, program.started, self._generations.get(instance, 0))
                 self._ended(instance, program)
+        for instance, by in self._rests.items():
+            self._post_stop(instance, by)
         self._post(Opened(EngineName.SUPERVISORD))
         # What they print may be what a check waits for: first the loop must have taken them in.
         self._post(SnapshotAsked(lambda _snapshot: self._reader.call(self._begin)))
@@ -279,12 +282,15 @@ class SupervisordEngine:
         tracked = self._tracked.pop(instance)
         tracked.end_command()
         if program.was_stopped and not tracked.sent:
-            self._post(StopAsked(services=(instance,), by=OPERATOR, reply=lambda _outcome: None))
+            self._post_stop(instance, OPERATOR)
         self._sink.end(tracked.run)
         code = program.code
         if code is None:
             code = -tracked.sent if tracked.sent else program.exit_code or 1
         self._post(Exited(instance, tracked.run.generation, code))
+
+    def _post_stop(self, instance: str, by: str) -> None:
+        self._post(StopAsked(services=(instance,), by=by, reply=_nothing))
 
     def _print(self, name: str, pid: int, data: bytes) -> None:
         instance = self._instances.get(name, "")
@@ -306,39 +312,6 @@ class SupervisordEngine:
         self._say(f"{instance} printed faster than could be taken in: all of it is in {self._names.get(instance)}.out")
 
 
-def has_completed(plan: Plan, instance: str, program: Program) -> bool:
-    """Whether this is a task that has done its work in this supervisord's life."""
-    service = plan.service_of(instance)
-    is_over = program.has_exited and program.started > 0
-    return service.is_task and is_over and program.exit_code in service.success_exit_codes
-
-
-def wanted(
-    plan: Plan,
-    programs: Mapping[str, Program],
-    wishes: Mapping[str, str],
-    names: Mapping[str, str],
-    *,
-    attended: bool = False,
-) -> set[str]:
-    """The services to start when an agent begins: those never started in this supervisord's life, and those wanted up.
-
-    Only the latter where the agent is `attended`. One that an operator stopped, while no agent looked, or that a
-    command took down, stays as it is.
-    """
-    found = set()
-    for instance in plan.instances.values():
-        program = programs.get(names[instance.name])
-        if program is None:
-            continue
-        if has_completed(plan, instance.name, program):
-            continue
-        is_new = program.started == 0 and not attended
-        if is_new or (wishes.get(instance.name) == "up" and not program.was_stopped):
-            found.add(instance.service)
-    return found
-
-
 def _key(instance: str) -> str:
     """Under what a held socket is kept."""
     return f"socket {instance}"
@@ -353,4 +326,4 @@ def _number(name: str) -> int:
 
 
 def _nothing(*_: object) -> None:
-    """Nobody needs to hear how a stop command ended: the grace timer answers one that fails."""
+    """Nobody needs to hear how it ended: the grace timer answers a stop command that fails, and a stop is told of."""

@@ -1,0 +1,66 @@
+"""What an agent that begins makes of supervisord's programs: which it starts, and which were stopped, and by whom.
+
+Pure: from what supervisord tells, and what an earlier agent of the same supervisord wrote down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from launcher.engines.supervisord.client import Program
+from launcher.orchestrator.state import Remembered
+from launcher.plan.model import Plan
+
+#: As who an operator's commands are told.
+OPERATOR = "operator, with supervisorctl"
+
+
+def has_completed(plan: Plan, instance: str, program: Program) -> bool:
+    """Whether this is a task that has done its work in this supervisord's life."""
+    service = plan.service_of(instance)
+    is_over = program.has_exited and program.started > 0
+    return service.is_task and is_over and program.exit_code in service.success_exit_codes
+
+
+def wanted(
+    plan: Plan,
+    programs: Mapping[str, Program],
+    past: Mapping[str, Remembered],
+    names: Mapping[str, str],
+    *,
+    attended: bool = False,
+) -> set[str]:
+    """The instances to start: those never started in this supervisord's life, and those wanted up.
+
+    Only the latter where the agent is `attended`. One that an operator stopped, while no agent looked, or that a
+    command took down, stays as it is.
+    """
+    found = set()
+    for instance in plan.instances:
+        program = programs.get(names[instance])
+        if program is None or has_completed(plan, instance, program):
+            continue
+        is_new = program.started == 0 and not attended
+        if is_new or (_wish(past, instance) == "up" and not program.was_stopped):
+            found.add(instance)
+    return found
+
+
+def resting(
+    plan: Plan, programs: Mapping[str, Program], past: Mapping[str, Remembered], names: Mapping[str, str]
+) -> dict[str, str]:
+    """By whom the instances that are down, and stay so, were stopped."""
+    found = {}
+    for instance in plan.instances:
+        program = programs.get(names[instance])
+        if program is None or program.runs or program.started == 0 or has_completed(plan, instance, program):
+            continue
+        if _wish(past, instance) == "down":
+            found[instance] = past[instance].why
+        elif program.was_stopped:
+            found[instance] = OPERATOR
+    return found
+
+
+def _wish(past: Mapping[str, Remembered], instance: str) -> str | None:
+    return past[instance].wish if instance in past else None
