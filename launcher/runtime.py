@@ -33,9 +33,9 @@ from launcher.observe.redact import Redactor
 from launcher.observe.styles import Show, style_of
 from launcher.observe.tail import Tail
 from launcher.observe.writer import Writer
-from launcher.orchestrator.events import Event, LeaveAsked, Outcome, StartAsked
+from launcher.orchestrator.events import Event, LeaveAsked, Outcome, SnapshotAsked, StartAsked
 from launcher.orchestrator.loop import Loop
-from launcher.orchestrator.snapshot import Changed, Noted
+from launcher.orchestrator.snapshot import Changed, Noted, Snapshot
 from launcher.orchestrator.state import Memory
 from launcher.plan.model import Plan
 from launcher.probes.lazy import LazyProber
@@ -187,7 +187,13 @@ class Runtime:
     def _engine_of(self, guard: Guard | None, supervised: SupervisordEngine | None) -> tuple[Engine, LocalChildren]:
         if supervised is not None:
             children = LocalChildren(self._reader, identity=f"{os.getpid():x}-agent")
-            supervised.attach(self._reader, children, lost=lambda: self.loop.post(LeaveAsked()), say=self.say)
+            supervised.attach(
+                self._reader,
+                children,
+                lost=lambda: self.loop.post(LeaveAsked()),
+                say=self.say,
+                ask=lambda: self.loop.post(SnapshotAsked(lambda snapshot: supervised.tell(_encoded(snapshot)))),
+            )
             return supervised, children
         local = LocalEngine(reader=self._reader, guard=guard)
         return local, local.children
@@ -202,9 +208,7 @@ class Runtime:
 
     def _commit(self, engine: SupervisordEngine) -> None:
         """What is wanted has been written down: have it done, and tell supervisord how everything is."""
-        from msgspec import json  # noqa: PLC0415  (under supervisord)
-
-        engine.commit(json.encode(self.loop.snapshot))
+        engine.commit(_encoded(self.loop.snapshot))
 
     def say(self, text: str) -> None:
         """Print words of the launcher's own, and take them down; from any thread."""
@@ -294,6 +298,12 @@ class Runtime:
 def _measure_nothing(done: Callable[[Mapping[str, Measured]], None]) -> None:
     """No service shares a process."""
     done({})
+
+
+def _encoded(snapshot: Snapshot) -> bytes:
+    from msgspec import json  # noqa: PLC0415  (under supervisord)
+
+    return json.encode(snapshot)
 
 
 class _Committing:

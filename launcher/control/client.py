@@ -32,10 +32,19 @@ _OK: Final = 200
 
 
 class Client:
-    """Speaks to one launcher: that of a `profile` in the project here, of a run `folder`, or at a `host`."""
+    """Speaks to one launcher: that of a `profile` in the project here, of a run `folder`, or at a `host`.
+
+    `patience` is how long one on this machine may take to answer a look at it, in seconds.
+    """
 
     def __init__(
-        self, profile: str | None = None, *, folder: Path | None = None, host: str = "", token: str = ""
+        self,
+        profile: str | None = None,
+        *,
+        folder: Path | None = None,
+        host: str = "",
+        token: str = "",
+        patience: float = PATIENCE,
     ) -> None:
         if host:
             self._channel: Channel = Remote(host, token)
@@ -45,7 +54,7 @@ class Client:
             from launcher.profile.project import find_project  # noqa: PLC0415
 
             folder = choose(find_project(Path.cwd()).root, profile).folder
-        self._channel = Local(folder)
+        self._channel = Local(folder, patience=patience)
 
     # Looking ----------------------------------------------------------------------------------------------------
 
@@ -154,8 +163,9 @@ class Local:
     launcher ends before it has answered, or does not answer a plain question.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, patience: float = PATIENCE) -> None:
         self._folder = folder
+        self._patience = patience
 
     @contextmanager
     def ask(
@@ -173,7 +183,7 @@ class Local:
             yield answer
         except TimeoutError as problem:
             raise LauncherGone(
-                f"the launcher in {self._folder} has not answered for {PATIENCE:g} s",
+                f"the launcher in {self._folder} has not answered for {self._patience:g} s",
                 remedy="It may be stopped (SIGSTOP) or hang; see what its process does.",
             ) from problem
         except (OSError, http1.NotHttp) as problem:
@@ -186,7 +196,7 @@ class Local:
     def _connect(self) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         # Not settimeout yet: a socket that does not block is refused at once where many others wait to be taken.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(PATIENCE))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(self._patience))
         try:
             with reachable(self._folder) as address:
                 sock.connect(address)
@@ -196,7 +206,7 @@ class Local:
         except OSError as problem:
             sock.close()
             raise NothingRunning(f"no launcher listens in {self._folder} ({problem.strerror})") from problem
-        sock.settimeout(PATIENCE)
+        sock.settimeout(self._patience)
         return sock
 
 

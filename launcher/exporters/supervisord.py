@@ -203,6 +203,7 @@ def _ours(plan: Plan, options: Options, agent: Agent) -> list[str]:
         "rpcinterface:launcher": {
             "supervisor.rpcinterface_factory": "launcher.engines.supervisord.plugin:make",
             "run": _path(run),
+            "agent": AGENT,
         },
         "supervisorctl": {"serverurl": _path(f"unix://{run}/supervisor.sock")},
         "ctlplugin:launcher": {
@@ -214,12 +215,16 @@ def _ours(plan: Plan, options: Options, agent: Agent) -> list[str]:
             "directory": _path(run),
             # It hears of everything else by the plugin, in order and with nothing lost; but there must be one.
             "events": "SUPERVISOR_STATE_CHANGE",
-            "startsecs": "0",
+            # One that ends sooner has not come up: it is tried again, for ever, but not in a hot loop.
+            "startsecs": "2",
+            "startretries": "1000000",
             "autorestart": "true",
             # Stopped before all others when supervisord ends.
             "priority": "9999",
             "stdout_logfile": "NONE",
             "stderr_logfile": _path(f"{logs}/agent.log"),
+            # What it says last is why it did not come up.
+            "stderr_events_enabled": "true",
         },
     }
     return [

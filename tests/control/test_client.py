@@ -12,7 +12,6 @@ from contextlib import contextmanager
 
 import pytest
 
-from launcher.control import client as client_module
 from launcher.control import wire
 from launcher.control.admission import rules_for
 from launcher.control.client import Client
@@ -194,10 +193,9 @@ def test_an_event_that_is_not_understood_is_told_as_that(tmp_path):
         list(Client(folder=tmp_path).events())
 
 
-def test_a_launcher_that_does_not_answer_a_look_is_given_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(client_module, "PATIENCE", 0.02)
+def test_a_launcher_that_does_not_answer_a_look_is_given_up(tmp_path):
     with saying(at(tmp_path), b"", closes=False), pytest.raises(LauncherGone, match="not answered"):
-        Client(folder=tmp_path).status()
+        Client(folder=tmp_path, patience=0.02).status()
 
 
 LISTENS = """
@@ -210,30 +208,28 @@ listener.accept()
 """
 
 
-def test_a_launcher_that_is_stopped_is_given_up(tmp_path, monkeypatch):
+def test_a_launcher_that_is_stopped_is_given_up(tmp_path):
     """SIGSTOP: the kernel takes the connection, and nobody answers."""
-    monkeypatch.setattr(client_module, "PATIENCE", 0.02)
     command = [sys.executable, "-S", "-c", LISTENS, str(tmp_path / "control.sock")]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"listens\n"
         os.kill(process.pid, signal.SIGSTOP)
         try:
             with pytest.raises(LauncherGone, match="not answered"):
-                Client(folder=tmp_path).status()
+                Client(folder=tmp_path, patience=0.02).status()
         finally:
             process.kill()
 
 
-def test_many_at_once_wait_for_their_turn(tmp_path, monkeypatch):
+def test_many_at_once_wait_for_their_turn(tmp_path):
     """A launcher that is busy is not one that does not run; one that never takes anybody is given up."""
-    monkeypatch.setattr(client_module, "PATIENCE", 0.05)
     with at(tmp_path) as listener:
         listener.listen(1)
         waiting = [socket.socket(socket.AF_UNIX) for _ in range(2)]
         for each in waiting:
             each.connect(str(tmp_path / "control.sock"))
         with pytest.raises(LauncherGone, match="takes no connection"):
-            Client(folder=tmp_path).status()
+            Client(folder=tmp_path, patience=0.05).status()
         for each in waiting:
             each.close()
 

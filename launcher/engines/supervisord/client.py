@@ -111,7 +111,11 @@ class Missed(Struct, frozen=True):
     name: str
 
 
-Heard = Started | Runs | Ended | Printed | Missed
+class Asked(Struct, frozen=True):
+    """Supervisord wants to be told how everything is: a sign of life."""
+
+
+Heard = Started | Runs | Ended | Printed | Missed | Asked
 
 
 class Supervisor:
@@ -202,17 +206,27 @@ class Supervisor:
             raise Unreachable(f"supervisord does not answer: {problem.strerror or problem}") from problem
 
     def _understood(self, head: dict[str, Any], payload: bytes) -> Heard | None:
+        heard: Heard | None = None
         match head["kind"]:
             case "out":
-                return Printed(head["name"], head["pid"], payload)
+                heard = Printed(head["name"], head["pid"], payload)
             case "ended":
-                return Ended(msgspec.convert(head, Program))
+                heard = Ended(msgspec.convert(head, Program))
             case "started":
-                return Started(head["name"], _refusal(head) if "fault" in head else msgspec.convert(head, Program))
+                heard = Started(head["name"], _refusal(head) if "fault" in head else msgspec.convert(head, Program))
             case "runs":
-                return Runs(head["name"], head["pid"], head["started"])
+                heard = Runs(head["name"], head["pid"], head["started"])
             case "missed":
-                return Missed(head["name"])
+                heard = Missed(head["name"])
+            case "ask":
+                heard = Asked()
+            case _:
+                self._begin(head, payload)
+        return heard
+
+    def _begin(self, head: dict[str, Any], payload: bytes) -> None:
+        """Take in what stands at the beginning of a conversation."""
+        match head["kind"]:
             case "hello":
                 self.is_known, self.identity = head["known"], head["identity"]
             case "kept":
@@ -221,7 +235,6 @@ class Supervisor:
                 found = msgspec.json.decode(payload, type=list[Program])
                 self.programs = {one.name: one for one in found}
                 self._has_begun = True
-        return None
 
 
 def _refusal(head: dict[str, Any]) -> LauncherError:

@@ -16,7 +16,17 @@ from typing import TYPE_CHECKING
 
 from launcher.engines.sockets import HeldSockets
 from launcher.engines.supervisord.beginning import OPERATOR, has_completed
-from launcher.engines.supervisord.client import Ended, Missed, Printed, Program, Runs, Started, Supervisor, Unreachable
+from launcher.engines.supervisord.client import (
+    Asked,
+    Ended,
+    Missed,
+    Printed,
+    Program,
+    Runs,
+    Started,
+    Supervisor,
+    Unreachable,
+)
 from launcher.errors import EngineCannot, LauncherError
 from launcher.orchestrator.events import Adopted, Exited, Opened, Post, SnapshotAsked, Spawned, SpawnRefused, StopAsked
 from launcher.orchestrator.orders import Can, HeldSocket, Launch, Run, Stop, StopLevel
@@ -78,13 +88,23 @@ class SupervisordEngine:
         self._unseen: set[str] = set()
 
     def attach(
-        self, reader: Reader, children: Children, *, lost: Callable[[], None], say: Callable[[str], None]
+        self,
+        reader: Reader,
+        children: Children,
+        *,
+        lost: Callable[[], None],
+        say: Callable[[str], None],
+        ask: Callable[[], None],
     ) -> None:
-        """Take what is needed of the agent; `lost` is called when supervisord has hung up."""
+        """Take what is needed of the agent.
+
+        `lost` is called when supervisord has hung up; `ask` has the loop call `tell`, which shows that it turns.
+        """
         self._reader = reader
         self._children = children
         self._lost = lost
         self._say = say
+        self._ask = ask
 
     def open(self, plan: Plan, post: Post, output: Sink) -> None:
         """Begin: tell of what runs already."""
@@ -126,6 +146,10 @@ class SupervisordEngine:
         wants, self._wants = self._wants, []
         wants.append(lambda: self._supervisor.tell(state))
         self._reader.call(partial(self._do, wants))
+
+    def tell(self, state: bytes) -> None:
+        """Tell supervisord how everything is."""
+        self._reader.call(partial(self._do, [lambda: self._supervisor.tell(state)]))
 
     def close(self) -> None:
         """Let go; what runs goes on."""
@@ -219,6 +243,8 @@ class SupervisordEngine:
                 tracked = self._tracked.get(instance)
                 if tracked is not None and tracked.pid == program.pid:
                     self._ended(instance, program)
+            case Asked():
+                self._ask()
             case Missed(name):
                 self._tell_unseen(self._instances.get(name, name))
 

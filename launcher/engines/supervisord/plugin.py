@@ -1,8 +1,8 @@
 """What runs inside supervisord itself: small, never blocking. `[rpcinterface:launcher]` names `make`.
 
-It wakes supervisord's loop (`waker`), serves the agent (`server`), and adds XML-RPC methods that are answered from
-what the agent last told. On a version of supervisor not known here it says so in supervisord's log and leaves all as it
-is: ends are noticed within a second, and sockets are not held; still correct.
+It wakes supervisord's loop (`waker`), serves the agent (`server`), sees to it that there is one (`watchdog`), and adds
+XML-RPC methods that are answered from what the agent last told. On a version of supervisor not known here it says so in
+supervisord's log and leaves all as it is: ends are noticed within a second, and sockets are not held; still correct.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,26 +23,32 @@ from supervisor.xmlrpc import Faults, RPCError
 from launcher.engines.supervisord.programs import Programs, is_known, mend
 from launcher.engines.supervisord.server import Server
 from launcher.engines.supervisord.waker import Waker
+from launcher.engines.supervisord.watchdog import Watchdog
 
 _WARNING = LevelsByName.WARN
 _UP = frozenset({"ready", "completed"})
 _LOST = frozenset({"failed", "skipped", "stopped"})
 #: A method that waits is asked again at the next turn of supervisord's loop, which turns when something happens.
 _SOON = 0.001
+#: Where the one interface of a supervisord's life is kept on it.
+_MADE = "launcher_interface"
 
 
 class Interface:
     """The methods that clients see as `launcher.NAME`."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, trouble: Callable[[], str]) -> None:
         self._server = server
+        self._trouble = trouble
 
     def status(self) -> dict[str, Any]:
         """Return every service as the agent last told of it.
 
-        @return struct  `instances` by name (state, reason, pid, …), and `age`, how old that is in seconds
+        @return struct  `instances` by name (state, reason, pid, …); `age`, how old that is in seconds, or -1 before
+                        anything was told; `trouble`, what is wrong with the agent, or an empty string
         """
-        return {"instances": self._instances(), "age": round(time.monotonic() - self._server.told_at, 3)}
+        age = round(time.monotonic() - self._server.told_at, 3) if self._server.state else -1
+        return {"instances": self._instances(), "age": age, "trouble": self._trouble()}
 
     def why(self, name: str) -> list[str]:
         """Explain the state of a service, down to its cause.
@@ -101,28 +108,36 @@ def _without_none(value: Any) -> Any:
     return [_without_none(one) for one in value] if isinstance(value, list) else value
 
 
-def make(supervisord: Any, run: str = "", **_config: str) -> Interface:
+def make(supervisord: Any, run: str = "", agent: str = "", **_config: str) -> Interface:
     """Make the interface, and mend supervisord on the way: once for each of its lives, for each HTTP server it opens.
 
-    `run` is the run folder of the agent.
+    `run` is the run folder of the agent, `agent` the program that it is.
     """
+    made = getattr(supervisord, _MADE, None)
+    if isinstance(made, Interface):
+        return made
     options = supervisord.options
-    server = next((each for each in options.get_socket_map().values() if isinstance(each, Server)), None)
-    if server is None:
-        programs = Programs(supervisord)
-        server = Server(options, Path(run), programs)
-        closing = [server.close]
-        if is_known():
-            mend()
-            events.subscribe(events.ProcessStateStoppingEvent, lambda event: programs.stop_layer_of(event.process))
-            closing.append(Waker(options, goes_on=lambda: programs.is_ending_idly).close)
-        else:
-            text = f"launcher does not know supervisor {VERSION}: it is slower here, and holds no sockets"
-            options.logger.log(_WARNING, text)
-        _before_cleanup(options, closing)
-        if not gc.get_freeze_count():  # what a second life makes may be garbage in a third
-            gc.freeze()  # what is here stays to the end, which takes half the time if nobody looks through it
-    return Interface(server)
+    programs = Programs(supervisord)
+    server = Server(options, Path(run), programs)
+
+    def say(text: str) -> None:
+        options.logger.log(_WARNING, "launcher: %(text)s", text=text)
+
+    watchdog = Watchdog(supervisord, agent, ask=server.ask, say=say)
+    server.heard = watchdog.heard
+    closing = [server.close, watchdog.close]
+    if is_known():
+        mend()
+        events.subscribe(events.ProcessStateStoppingEvent, lambda event: programs.stop_layer_of(event.process))
+        closing.append(Waker(options, goes_on=lambda: programs.is_ending_idly).close)
+    else:
+        say(f"supervisor {VERSION} is not known: it is slower here, and holds no sockets")
+    _before_cleanup(options, closing)
+    if not gc.get_freeze_count():  # what a second life makes may be garbage in a third
+        gc.freeze()  # what is here stays to the end, which takes half the time if nobody looks through it
+    interface = Interface(server, watchdog.trouble)
+    setattr(supervisord, _MADE, interface)
+    return interface
 
 
 def _before_cleanup(options: Any, closing: list[Any]) -> None:

@@ -14,6 +14,7 @@ import os
 import socket
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,8 @@ class Server:
         #: What programs printed since the last agent left, and how much that is.
         self._unheard: list[bytes] = []
         self._unheard_size = 0
+        #: Called at each word of the agent's.
+        self.heard: Callable[[], None] = _nothing
         #: What happens while a program is being started: told after the answer.
         self._aside: list[bytes] | None = None
         #: How processes ended meanwhile, by program: supervisord looks for ends before it says how a start went.
@@ -76,6 +79,10 @@ class Server:
         for key in list(self._kept):
             self._free(key)
 
+    def ask(self) -> None:
+        """Ask the agent how everything is."""
+        self._tell(pack("ask"))
+
     # What supervisord's loop asks of its sockets ---------------------------------------------------------------------
 
     def readable(self) -> bool:
@@ -105,6 +112,7 @@ class Server:
 
     def obey(self, head: dict[str, Any], payload: bytes, take: Any) -> None:
         """Do one thing; `take` gives the descriptor that came with it."""
+        self.heard()
         match head["kind"]:
             case "start":
                 self._start(head["name"], json.loads(payload))
@@ -195,6 +203,10 @@ class Server:
 def _printing(event: Any) -> bytes:
     data = event.data if isinstance(event.data, bytes) else event.data.encode()
     return pack("out", data, name=event.process.config.name, pid=event.pid)
+
+
+def _nothing() -> None:
+    """Nobody listens for signs of life."""
 
 
 class _Connection:
