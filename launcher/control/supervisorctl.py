@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from xmlrpc.client import Error as RpcError
 
-from supervisor.supervisorctl import ControllerPluginBase, LSBInitExitStatuses
+from supervisor.supervisorctl import ControllerPluginBase, LSBInitExitStatuses, LSBStatusExitStatuses
 
 from launcher.control import wire
 from launcher.control.client import Client
@@ -60,7 +60,7 @@ class Plugin(ControllerPluginBase):  # type: ignore[misc]  # supervisor has no t
         def tell(_words: list[str]) -> Iterable[str]:
             views = self._client.status().instances
             if any(view.state not in _UP for view in views):
-                self.ctl.exitstatus = LSBInitExitStatuses.NOT_RUNNING
+                self.ctl.exitstatus = LSBStatusExitStatuses.NOT_RUNNING
             return _table((view.label, view.state, view.reason.text) for view in views)
 
         self._answer(arg, tell, takes=0, recall=_all_states)
