@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from launcher.control.standby import Standby
 from launcher.engines.children import LocalChildren
+from launcher.engines.descent import MARK
 from launcher.engines.guard import Guard
 from launcher.engines.local import LocalEngine
 from launcher.engines.reader import Reader
@@ -186,7 +187,8 @@ class Runtime:
 
     def _engine_of(self, guard: Guard | None, supervised: SupervisordEngine | None) -> tuple[Engine, LocalChildren]:
         if supervised is not None:
-            children = LocalChildren(self._reader, identity=f"{os.getpid():x}-agent")
+            # What the agent begets carries the agent's own mark.
+            children = LocalChildren(self._reader, identity=os.environ.get(MARK, f"{os.getpid():x}-agent"))
             supervised.attach(
                 self._reader,
                 children,

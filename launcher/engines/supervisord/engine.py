@@ -27,8 +27,19 @@ from launcher.engines.supervisord.client import (
     Supervisor,
     Unreachable,
 )
+from launcher.engines.supervisord.leftovers import Leftovers
 from launcher.errors import EngineCannot, LauncherError
-from launcher.orchestrator.events import Adopted, Exited, Opened, Post, SnapshotAsked, Spawned, SpawnRefused, StopAsked
+from launcher.orchestrator.events import (
+    Adopted,
+    Exited,
+    Lingered,
+    Opened,
+    Post,
+    SnapshotAsked,
+    Spawned,
+    SpawnRefused,
+    StopAsked,
+)
 from launcher.orchestrator.orders import Can, HeldSocket, Launch, Run, Stop, StopLevel
 from launcher.plan.model import Plan
 from launcher.profile.model import EngineName
@@ -37,6 +48,9 @@ if TYPE_CHECKING:
     from launcher.engines.reader import Reader
     from launcher.engines.supervisord.client import Heard
     from launcher.orchestrator.protocols import Children, Sink
+
+#: How long what was left behind while no agent looked may take to end, in seconds.
+_STRAYS_GRACE = 10.0
 
 
 class _Tracked:
@@ -47,6 +61,8 @@ class _Tracked:
         self.pid = pid
         #: The signal that we last sent; 0: none.
         self.sent = 0
+        #: The exit code, once the process has ended; what it left behind may not have.
+        self.code: int | None = None
         self.end_command: Callable[[], None] = _nothing
 
 
@@ -105,6 +121,7 @@ class SupervisordEngine:
         self._lost = lost
         self._say = say
         self._ask = ask
+        self._leftovers = Leftovers(reader, self.identity)
 
     def open(self, plan: Plan, post: Post, output: Sink) -> None:
         """Begin: tell of what runs already."""
@@ -206,6 +223,7 @@ class SupervisordEngine:
                 self._ended(instance, program)
         for instance, by in self._rests.items():
             self._post_stop(instance, by)
+        self._end_strays()
         self._post(Opened(EngineName.SUPERVISORD))
         # What they print may be what a check waits for: first the loop must have taken them in.
         self._post(SnapshotAsked(lambda _snapshot: self._reader.call(self._begin)))
@@ -241,14 +259,24 @@ class SupervisordEngine:
             case Ended(program):
                 instance = self._instances.get(program.name, "")
                 tracked = self._tracked.get(instance)
-                if tracked is not None and tracked.pid == program.pid:
+                if tracked is not None and tracked.pid == program.pid and tracked.code is None:
                     self._ended(instance, program)
             case Asked():
                 self._ask()
             case Missed(name):
                 self._tell_unseen(self._instances.get(name, name))
 
+    def _end_strays(self) -> None:
+        """End what programs, and checks of an earlier agent, have left behind while no agent looked."""
+        mains = {program.pid for program in self._supervisor.programs.values() if program.runs}
+        for main in self._leftovers.strays(mains):
+            self._leftovers.end(main, signal.SIGTERM, lingers=_nothing, gone=_nothing)
+            self._reader.after(_STRAYS_GRACE, partial(self._leftovers.kill, main))
+
     def _take(self, instance: str, pid: int, started: int, generation: int) -> None:
+        if (before := self._tracked.get(instance)) is not None:  # somebody was faster than what it left behind
+            self._leftovers.kill(before.pid)
+            self._gone(before)
         self._generations[instance] = generation
         self._tracked[instance] = _Tracked(Run(instance, generation), pid)
         self._post(Adopted(instance, generation, pid, float(started)))
@@ -279,6 +307,10 @@ class SupervisordEngine:
             return
         if tracked is None or tracked.run != run:
             return
+        if tracked.code is not None:
+            if how.level is StopLevel.KILL:
+                self._leftovers.kill(tracked.pid)
+            return
         if how.level is StopLevel.KILL:
             tracked.sent = signal.SIGKILL
             self._supervisor.signal(name, tracked.pid, signal.SIGKILL)
@@ -305,7 +337,7 @@ class SupervisordEngine:
         self._supervisor.hand_over(_key(instance), self._names[instance], fdname)
 
     def _ended(self, instance: str, program: Program) -> None:
-        tracked = self._tracked.pop(instance)
+        tracked = self._tracked[instance]
         tracked.end_command()
         if program.was_stopped and not tracked.sent:
             self._post_stop(instance, OPERATOR)
@@ -313,7 +345,20 @@ class SupervisordEngine:
         code = program.code
         if code is None:
             code = -tracked.sent if tracked.sent else program.exit_code or 1
-        self._post(Exited(instance, tracked.run.generation, code))
+        run, tracked.code = tracked.run, code
+        self._leftovers.end(
+            tracked.pid,
+            tracked.sent or _number(self._plan.service_of(instance).stop.signal),
+            lingers=lambda count: self._post(Lingered(run.instance, run.generation, code, count)),
+            gone=partial(self._gone, tracked),
+        )
+
+    def _gone(self, tracked: _Tracked) -> None:
+        """Nothing is left of a run."""
+        instance, generation = tracked.run.instance, tracked.run.generation
+        if self._tracked.get(instance) is tracked:
+            del self._tracked[instance]
+            self._post(Exited(instance, generation, tracked.code or 0))
 
     def _post_stop(self, instance: str, by: str) -> None:
         self._post(StopAsked(services=(instance,), by=by, reply=_nothing))

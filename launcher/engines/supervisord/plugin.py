@@ -125,7 +125,7 @@ def make(supervisord: Any, run: str = "", agent: str = "", **_config: str) -> In
 
     watchdog = Watchdog(supervisord, agent, ask=server.ask, say=say)
     server.heard = watchdog.heard
-    closing = [server.close, watchdog.close]
+    closing = [programs.end_leftovers, server.close, watchdog.close]
     if is_known():
         mend()
         events.subscribe(events.ProcessStateStoppingEvent, lambda event: programs.stop_layer_of(event.process))

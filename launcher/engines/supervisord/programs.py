@@ -8,7 +8,11 @@ says, and how a process was killed is not told.
 from __future__ import annotations
 
 import os
+import signal
+import time
+from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from supervisor.options import VERSION
@@ -19,10 +23,16 @@ from supervisor.xmlrpc import Faults, RPCError
 
 #: The versions whose inner parts were looked at.
 KNOWN = ("4.2", "4.3")
+#: Of this supervisord, and none before or after it.
+IDENTITY = f"{os.getpid()}@{time.time():.3f}"
+#: What descends from a program has this in its environment (`engines.descent` tells the form, and imports more).
+_MARK = "LAUNCHER_MARK"
 #: Where a process's wait status is kept on it.
 _STATUS = "launcher_wait_status"
 #: The socket that each program's next processes are handed: its descriptor and its name.
 _held: dict[str, tuple[int, str]] = {}
+#: Who forks faster than this is beyond us.
+_MOST_ROUNDS = 20
 #: sd_listen_fds(3): the first descriptor handed over.
 _FIRST = 3
 
@@ -118,9 +128,33 @@ class Programs:
         with suppress(RPCError):  # it is ending already
             self._rpc.shutdown()
 
+    def end_leftovers(self) -> None:
+        """Kill what ended programs have left behind, in whatever session."""
+        mains = {str(told["pid"]) for told in self.all() if told["pid"]}
+        for _ in range(_MOST_ROUNDS):
+            found = [pid for pid, main in _marked() if main not in mains]
+            for pid in found:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+            if not found:
+                return
+
     def _of(self, name: str) -> Any:
         group = self._supervisord.process_groups.get(name)
         return None if group is None else group.processes.get(name)
+
+
+def _marked() -> Iterator[tuple[int, str]]:
+    """The processes that descend from a program of this supervisord, and the process which that was."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            variables = (folder / "environ").read_bytes().split(b"\0")
+            mark = next((one for one in variables if one.startswith(f"{_MARK}=".encode())), b"").decode(
+                errors="replace"
+            )
+            for word in mark.removeprefix(f"{_MARK}=").split():
+                if word.startswith(f"{IDENTITY}:"):
+                    yield int(folder.name), word.split(":")[2]
 
 
 def end_of(process: Any) -> dict[str, object] | None:
@@ -155,6 +189,7 @@ def mend() -> None:
         options.close_fd = _nothing  # a thousand calls: below it is one
         prepare(self)
         first = _FIRST
+        handed = {_MARK: f"{os.environ.get(_MARK, '')} {IDENTITY}:{self.config.name}:{os.getpid()}".strip()}
         if (held := _held.get(self.config.name)) is not None:
             descriptor, name = held
             if descriptor == _FIRST:
@@ -162,8 +197,8 @@ def mend() -> None:
             else:
                 os.dup2(descriptor, _FIRST)
             first += 1
-            handed = {"LISTEN_FDS": "1", "LISTEN_FDNAMES": name, "LISTEN_PID": str(os.getpid())}
-            self.config.environment = {**(self.config.environment or {}), **handed}
+            handed |= {"LISTEN_FDS": "1", "LISTEN_FDNAMES": name, "LISTEN_PID": str(os.getpid())}
+        self.config.environment = {**(self.config.environment or {}), **handed}
         os.closerange(first, max(options.minfds, first))
 
     remembering.is_ours = True  # type: ignore[attr-defined]

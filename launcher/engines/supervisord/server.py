@@ -21,7 +21,7 @@ from typing import Any
 from supervisor import events
 
 from launcher.engines.supervisord import SOCKET
-from launcher.engines.supervisord.programs import Programs, end_of, is_known
+from launcher.engines.supervisord.programs import IDENTITY, Programs, end_of, is_known
 from launcher.host.frames import Unpacker, pack
 
 #: So many bytes of output wait for an agent that does not read, or for the next one; what comes then is in the
@@ -29,8 +29,6 @@ from launcher.host.frames import Unpacker, pack
 _MOST = 4 * 1024 * 1024
 _AT_ONCE = 65536
 _MOST_DESCRIPTORS = 64
-#: Of this process, and none before or after it.
-_IDENTITY = f"{os.getpid()}@{time.time():.3f}"
 
 
 class Server:
@@ -97,7 +95,7 @@ class Server:
             sock, _ = self._listener.accept()
             self._drop_agent()
             self._agent = agent = _Connection(sock, self._sockets, self)
-            agent.send(pack("hello", known=is_known(), identity=_IDENTITY))
+            agent.send(pack("hello", known=is_known(), identity=IDENTITY))
             for key, descriptor in self._kept.items():
                 agent.send(pack("kept", key=key), descriptor)
             agent.send(pack("programs", json.dumps(self._programs.all()).encode()))
