@@ -1,6 +1,6 @@
 """The agent: the launcher as an event listener inside supervisord, run by the configuration that `export` writes.
 
-    python -m launcher.cli.agent launcher.plan
+    python -m launcher.cli.agent launcher.plan 1f3c09aa
 
 It speaks to the plugin inside supervisord over a socket in the run folder. Standard output belongs to the protocol of
 event listeners, so all that people read goes to standard error, which supervisord keeps as `agent.log`. Ending the
@@ -42,12 +42,13 @@ def _run(words: list[str]) -> int:
     from launcher.orchestrator.store import FileStore  # noqa: PLC0415
     from launcher.runtime import Runtime  # noqa: PLC0415
 
-    if len(words) != 1:
+    if len(words) not in {1, 2}:
         raise Usage(
             "the agent is run by supervisord, with the file that stands beside its configuration",
             remedy="`launcher export supervisord DIR`, then `supervisord -c DIR/supervisord.conf`.",
         )
-    given = _read(Path(words[0]))
+    path = Path(words[0])
+    given, planned = _read(path)
     folder = Path(given.run)
     lock = Lock(folder)
     if not lock.acquire(given.plan.profile):
@@ -70,6 +71,7 @@ def _run(words: list[str]) -> int:
         generations={name: one.generation for name, one in past.items()},
         environ=os.environ,
         rests=resting(given.plan, supervisor.programs, since, given.names),
+        is_current=lambda: _digest(path) in {planned, ""},
     )
     runtime = Runtime(
         given.plan,
@@ -83,23 +85,37 @@ def _run(words: list[str]) -> int:
         supervised=engine,
         stays=not given.attended,
     )
+    if words[1:] not in ([], [planned]):
+        notes.append(f"{path} is newer than supervisord's configuration: `supervisorctl update` brings them together")
     for note in [*notes, *_strangers(given, supervisor.programs)]:
         runtime.say(note)
     status = runtime.run(instances or None, named=False, alone=True, accepted=_nothing, settled=_nothing)
     return _end(runtime, status, folder)
 
 
-def _read(path: Path) -> Handover:
+def _read(path: Path) -> tuple[Handover, str]:
+    """What the agent is given, and its digest."""
     from launcher.errors import EngineCannot  # noqa: PLC0415
-    from launcher.exporters.handover import Handover, read  # noqa: PLC0415
+    from launcher.exporters.handover import Handover, digest, read  # noqa: PLC0415
 
     try:
-        found = read(path.read_bytes())
+        text = path.read_bytes()
     except OSError as problem:
         raise EngineCannot(f"cannot read {path}: {problem.strerror}", remedy="Export again.") from problem
+    found = read(text)
     if not isinstance(found, Handover):
         raise EngineCannot(f"{path} is not what `launcher export` wrote: {found}", remedy="Export again.")
-    return found
+    return found, digest(text)
+
+
+def _digest(path: Path) -> str:
+    """That of what stands there now; empty: it cannot be read."""
+    from launcher.exporters.handover import digest  # noqa: PLC0415
+
+    try:
+        return digest(path.read_bytes())
+    except OSError:
+        return ""
 
 
 def _strangers(given: Handover, programs: Collection[str]) -> list[str]:

@@ -5,6 +5,8 @@ Written by the exporter, read by the agent; the same value on both sides.
 
 from __future__ import annotations
 
+import zlib
+
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
@@ -52,11 +54,22 @@ def write(handover: Handover) -> str:
     return msgspec.json.format(msgspec.json.encode(handover)).decode() + "\n"
 
 
+def digest(text: bytes) -> str:
+    """What tells one such file from another, whatever mark the export gave it.
+
+    It stands in the agent's command, so that `supervisorctl update` begins an agent anew whose plan has changed.
+    """
+    return f"{zlib.crc32(_unmarked(text)):08x}"
+
+
 def read(text: bytes) -> Handover | str:
-    """What a text holds, or the reason why it holds nothing of the kind. The export's mark is a line before it."""
-    if text.startswith(b"#"):
-        text = text.partition(b"\n")[2]
+    """What a text holds, or the reason why it holds nothing of the kind."""
     try:
-        return msgspec.json.decode(text, type=Handover)
+        return msgspec.json.decode(_unmarked(text), type=Handover)
     except (msgspec.DecodeError, UnicodeDecodeError) as problem:
         return str(problem)
+
+
+def _unmarked(text: bytes) -> bytes:
+    """Without the export's mark, a line before it."""
+    return text.partition(b"\n")[2] if text.startswith(b"#") else text

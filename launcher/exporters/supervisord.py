@@ -18,7 +18,7 @@ import shlex
 from launcher.errors import NotExportable, RunFolderUnusable
 from launcher.exporters.base import Agent, File, Options, Refusals, Rendered
 from launcher.exporters.handover import NAME as HANDOVER
-from launcher.exporters.handover import Handover, supervised, write
+from launcher.exporters.handover import Handover, digest, supervised, write
 from launcher.exporters.losses import Feature, lost
 from launcher.exporters.names import target_names
 from launcher.exporters.programs import Program, here, programs
@@ -70,16 +70,10 @@ class Supervisord:
         """One file: to be included by a supervisord, or given to one as its whole configuration."""
         found, notes = programs(plan, options, here(plan, options, TARGET, bind=True))
         names, changed = target_names(plan, taken=() if options.agent is None else (AGENT,))
-        # Without this section, supervisord takes no file for its own; without keys in it, it changes nothing.
-        sections = ["[supervisord]\n"] if options.agent is None else _ours(plan, options, options.agent)
         shown = plan if options.with_secrets else masked(plan)
-        refusals = Refusals()
-        for program in found:
-            with refusals.of(program.instance.service):
-                _refuse_unseen(program, shown, options)
-                sections.append(_section(plan, program, names[program.instance.name], options))
-        refusals.tell()
-        secret = any(program.environment.holds_secrets for program in found)
+        # Without this section, supervisord takes no file for its own; without keys in it, it changes nothing.
+        sections = ["[supervisord]\n"]
+        handover = ""
         if options.agent is not None:
             given = Handover(
                 plan=supervised(shown, of=plan),
@@ -88,10 +82,20 @@ class Supervisord:
                 run=options.agent.run,
                 attended=options.agent.attended,
             )
+            handover = write(given)
+            sections = _ours(plan, options, options.agent, digest(handover.encode()))
+        refusals = Refusals()
+        for program in found:
+            with refusals.of(program.instance.service):
+                _refuse_unseen(program, shown, options)
+                sections.append(_section(plan, program, names[program.instance.name], options))
+        refusals.tell()
+        secret = any(program.environment.holds_secrets for program in found)
+        if options.agent is not None:
             return Rendered(
                 files=(
                     File(name="supervisord.conf", content="\n".join(sections), private=secret),
-                    File(name=HANDOVER, content=write(given), private=options.with_secrets),
+                    File(name=HANDOVER, content=handover, private=options.with_secrets),
                 ),
                 notes=(*changed, *notes),
             )
@@ -177,7 +181,7 @@ def _refuse_unseen(program: Program, shown: Plan, options: Options) -> None:
         )
 
 
-def _ours(plan: Plan, options: Options, agent: Agent) -> list[str]:
+def _ours(plan: Plan, options: Options, agent: Agent, planned: str) -> list[str]:
     run = agent.run
     open_files = most_files(plan)
     logs = options.log or f"{run}/logs"
@@ -211,7 +215,7 @@ def _ours(plan: Plan, options: Options, agent: Agent) -> list[str]:
             "run": _path(run),
         },
         f"eventlistener:{AGENT}": {
-            "command": " ".join([*map(_word, agent.words), f'"%(here)s/{HANDOVER}"']),
+            "command": " ".join([*map(_word, agent.words), f'"%(here)s/{HANDOVER}"', planned]),
             "directory": _path(run),
             # It hears of everything else by the plugin, in order and with nothing lost; but there must be one.
             "events": "SUPERVISOR_STATE_CHANGE",

@@ -134,7 +134,10 @@ class StartUp:
         """The required instance that was lost, if one was and this start-up has not yet given up."""
         lost = [life for life in self.targets if life.phase in LOST and self.hangs_on(life)]
         # A skipped one is a consequence; the one that failed is the cause.
-        return next((life for life in lost if life.phase is Phase.FAILED), lost[0] if lost else None)
+        failed = next((life for life in lost if life.phase is Phase.FAILED), None)
+        if failed is None and any(life.doomed for life in self.targets):
+            return None  # somebody is stopping one of them, which takes nothing else down: `look` tells of it
+        return failed or (lost[0] if lost else None)
 
     def roll_back(self, culprit: Life) -> tuple[Step, ...]:
         """Give up: the steps that take everything back."""

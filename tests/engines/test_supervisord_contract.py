@@ -111,7 +111,14 @@ def reached(run: Path) -> Supervisor:
 
 @pytest.fixture
 def engine(run: Path, supervisord: subprocess.Popen[bytes], reader: Reader) -> Told:
-    engine = Told(reached(run), names={"web.1": "web", "api.1": "api"}, generations={}, environ=os.environ, rests={})
+    engine = Told(
+        reached(run),
+        names={"web.1": "web", "api.1": "api"},
+        generations={},
+        environ=os.environ,
+        rests={},
+        is_current=lambda: True,
+    )
     engine.folder = run
     engine.attach(reader, LocalChildren(reader, identity="test"), lost=lambda: None, say=print, ask=lambda: None)
     return engine

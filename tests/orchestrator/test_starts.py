@@ -185,3 +185,15 @@ def test_the_prober_is_told_whom_a_service_runs_as():
         "api.1": ("nobody", "/fake/nobody/api.1.1"),
         "web.1": ("www-data", "/fake/www-data/web.1.1"),
     }
+
+
+def test_a_stop_while_others_start_takes_down_what_was_named_alone():
+    """What waits for it is skipped; what does not depend on it goes on, and the start-up tells who was stopped."""
+    rehearsal = Rehearsal({"db": CHECKED, "api": {"depends_on": {"db": {}}}, "worker": {}})
+    outcomes = rehearsal.start()
+    rehearsal.engine.deaf = {"db.1"}
+    rehearsal.stop("db")
+    assert rehearsal.states() == {"db": "stopping", "api": "skipped", "worker": "ready"}
+    rehearsal.exits("db", -15)
+    assert rehearsal.states() == {"db": "stopped", "api": "skipped", "worker": "ready"}
+    assert outcomes[0].error.sentence == "db was stopped while starting"

@@ -13,6 +13,8 @@ from launcher.plan.model import Plan
 
 #: As who an operator's commands are told.
 OPERATOR = "operator, with supervisorctl"
+#: As what a change of supervisord's configuration is told.
+UPDATE = "supervisorctl update"
 
 
 def has_completed(plan: Plan, instance: str, program: Program) -> bool:

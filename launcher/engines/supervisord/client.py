@@ -115,7 +115,19 @@ class Asked(Struct, frozen=True):
     """Supervisord wants to be told how everything is: a sign of life."""
 
 
-Heard = Started | Runs | Ended | Printed | Missed | Asked
+class Added(Struct, frozen=True):
+    """Supervisord's configuration has a program more: new, or changed."""
+
+    name: str
+
+
+class Removed(Struct, frozen=True):
+    """Supervisord's configuration has a program less; it had been stopped before."""
+
+    name: str
+
+
+Heard = Started | Runs | Ended | Printed | Missed | Asked | Added | Removed
 
 
 class Supervisor:
@@ -220,6 +232,10 @@ class Supervisor:
                 heard = Missed(head["name"])
             case "ask":
                 heard = Asked()
+            case "added":
+                heard = Added(head["name"])
+            case "removed":
+                heard = Removed(head["name"])
             case _:
                 self._begin(head, payload)
         return heard

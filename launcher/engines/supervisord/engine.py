@@ -15,19 +15,22 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from launcher.engines.sockets import HeldSockets
-from launcher.engines.supervisord.beginning import OPERATOR, has_completed
+from launcher.engines.supervisord.beginning import OPERATOR, UPDATE, has_completed
 from launcher.engines.supervisord.client import (
+    Added,
     Asked,
     Ended,
     Missed,
     Printed,
     Program,
+    Removed,
     Runs,
     Started,
     Supervisor,
     Unreachable,
 )
 from launcher.engines.supervisord.leftovers import Leftovers
+from launcher.engines.supervisord.output import Output
 from launcher.errors import EngineCannot, LauncherError
 from launcher.orchestrator.events import (
     Adopted,
@@ -38,6 +41,7 @@ from launcher.orchestrator.events import (
     SnapshotAsked,
     Spawned,
     SpawnRefused,
+    StartAsked,
     StopAsked,
 )
 from launcher.orchestrator.orders import Can, HeldSocket, Launch, Run, Stop, StopLevel
@@ -69,8 +73,8 @@ class _Tracked:
 class SupervisordEngine:
     """Drives the programs of one supervisord. `names` is what each instance is called there.
 
-    `environ` is what its programs have by themselves; `rests` is what was stopped, and by whom. `attach` comes before
-    `open`.
+    `environ` is what its programs have by themselves; `rests` is what was stopped, and by whom; `is_current` tells
+    whether the plan is still the one that was exported last. `attach` comes before `open`.
     """
 
     can = frozenset({Can.KILL, Can.SIGNAL, Can.HOLD_SOCKETS})
@@ -83,6 +87,7 @@ class SupervisordEngine:
         generations: Mapping[str, int],
         environ: Mapping[str, str],
         rests: Mapping[str, str],
+        is_current: Callable[[], bool],
     ) -> None:
         self._supervisor = supervisor
         #: Which life of supervisord this is.
@@ -91,6 +96,7 @@ class SupervisordEngine:
         self._generations = dict(generations)
         self._environ = environ
         self._rests = rests
+        self._is_current = is_current
         self._instances = {name: instance for instance, name in names.items()}
         self._tracked: dict[str, _Tracked] = {}
         self._starting: dict[str, Run] = {}
@@ -100,8 +106,6 @@ class SupervisordEngine:
         self._launches: dict[str, Launch] = {}
         self._wants: list[Callable[[], None]] = []
         self._sockets = HeldSockets()
-        self._is_full = False
-        self._unseen: set[str] = set()
 
     def attach(
         self,
@@ -125,11 +129,11 @@ class SupervisordEngine:
 
     def open(self, plan: Plan, post: Post, output: Sink) -> None:
         """Begin: tell of what runs already."""
-        self._sink = output
+        self._output = Output(output, self._names, self._say)
         self._plan = plan
         self._post = post
         self._take_back_sockets()
-        output.on_room(partial(self._reader.call, self._has_room))
+        output.on_room(partial(self._reader.call, self._output.go_on))
         self._reader.call(self._adopt)
 
     def change(self, plan: Plan) -> None:
@@ -220,7 +224,7 @@ class SupervisordEngine:
                 self._take(instance, program.pid, program.started, self._generations.get(instance, 0))
             elif has_completed(self._plan, instance, program):
                 self._take(instance, program.pid, program.started, self._generations.get(instance, 0))
-                self._ended(instance, program)
+                self._ended(program)
         for instance, by in self._rests.items():
             self._post_stop(instance, by)
         self._end_strays()
@@ -248,7 +252,9 @@ class SupervisordEngine:
     def _take_in(self, heard: Heard) -> None:
         match heard:
             case Printed(name, pid, data):
-                self._print(name, pid, data)
+                tracked = self._tracked.get(self._instances.get(name, ""))
+                if tracked is not None and tracked.pid == pid:
+                    self._output.write(tracked.run, data)
             case Started(name, result):
                 self._started(self._starting.pop(name), result)
             case Runs(name, pid, started):
@@ -257,14 +263,28 @@ class SupervisordEngine:
                 if instance is not None and (tracked is None or tracked.pid != pid):
                     self._take(instance, pid, started, self._generations.get(instance, 0) + 1)
             case Ended(program):
-                instance = self._instances.get(program.name, "")
-                tracked = self._tracked.get(instance)
-                if tracked is not None and tracked.pid == program.pid and tracked.code is None:
-                    self._ended(instance, program)
+                self._ended(program)
             case Asked():
                 self._ask()
             case Missed(name):
-                self._tell_unseen(self._instances.get(name, name))
+                self._output.tell_unseen(self._instances.get(name, name))
+            case Added() | Removed():
+                self._configured(heard)
+
+    def _configured(self, change: Added | Removed) -> None:
+        """Supervisord's configuration was changed: start what is new or different, by a new plan if there is one."""
+        name, instance = change.name, self._instances.get(change.name)
+        if isinstance(change, Removed):
+            if instance is not None:
+                self._say(f"{name} was removed from supervisord's configuration")
+                self._post_stop(instance, UPDATE)
+        elif not self._is_current():
+            self._say("the profile was exported anew: the agent begins anew with it")
+            self._lost()
+        elif instance is not None:
+            self._post(StartAsked(services=(instance,), by=UPDATE, alone=True, reply=_nothing))
+        else:
+            self._say(f"left alone, for it is not in the profile: {name}")
 
     def _end_strays(self) -> None:
         """End what programs, and checks of an earlier agent, have left behind while no agent looked."""
@@ -336,12 +356,15 @@ class SupervisordEngine:
             self._supervisor.keep(_key(instance), held.fileno())
         self._supervisor.hand_over(_key(instance), self._names[instance], fdname)
 
-    def _ended(self, instance: str, program: Program) -> None:
-        tracked = self._tracked[instance]
+    def _ended(self, program: Program) -> None:
+        instance = self._instances.get(program.name, "")
+        tracked = self._tracked.get(instance)
+        if tracked is None or tracked.pid != program.pid or tracked.code is not None:
+            return
         tracked.end_command()
         if program.was_stopped and not tracked.sent:
             self._post_stop(instance, OPERATOR)
-        self._sink.end(tracked.run)
+        self._output.end(tracked.run)
         code = program.code
         if code is None:
             code = -tracked.sent if tracked.sent else program.exit_code or 1
@@ -362,25 +385,6 @@ class SupervisordEngine:
 
     def _post_stop(self, instance: str, by: str) -> None:
         self._post(StopAsked(services=(instance,), by=by, reply=_nothing))
-
-    def _print(self, name: str, pid: int, data: bytes) -> None:
-        instance = self._instances.get(name, "")
-        tracked = self._tracked.get(instance)
-        if tracked is None or tracked.pid != pid:
-            return
-        if self._is_full:
-            self._unseen.add(instance)  # supervisord cannot be held back: its other programs would wait
-        elif not self._sink.write(tracked.run, data):
-            self._is_full = True
-
-    def _has_room(self) -> None:
-        self._is_full = False
-        for instance in sorted(self._unseen):
-            self._tell_unseen(instance)
-        self._unseen.clear()
-
-    def _tell_unseen(self, instance: str) -> None:
-        self._say(f"{instance} printed faster than could be taken in: all of it is in {self._names.get(instance)}.out")
 
 
 def _key(instance: str) -> str:

@@ -62,14 +62,20 @@ class Server:
             os.umask(mask)
         self._listener.listen(4)
         self._sockets[self._listener.fileno()] = self
-        events.subscribe(events.ProcessStateEvent, self._moved)
-        events.subscribe(events.ProcessLogStdoutEvent, self._printed)
+        self._subscribed = [
+            (events.ProcessStateEvent, self._moved),
+            (events.ProcessLogStdoutEvent, self._printed),
+            (events.ProcessGroupAddedEvent, self._added),
+            (events.ProcessGroupRemovedEvent, self._removed),
+        ]
+        for kind, action in self._subscribed:
+            events.subscribe(kind, action)
 
     def close(self) -> None:
         """Let go of everything."""
-        with contextlib.suppress(ValueError):  # it forgets all subscribers when it begins anew
-            events.unsubscribe(events.ProcessStateEvent, self._moved)
-            events.unsubscribe(events.ProcessLogStdoutEvent, self._printed)
+        for kind, action in self._subscribed:
+            with contextlib.suppress(ValueError):  # it forgets all subscribers when it begins anew
+                events.unsubscribe(kind, action)
         self._drop_agent()
         self._sockets.pop(self._listener.fileno(), None)
         self._listener.close()
@@ -162,6 +168,12 @@ class Server:
             self._tell(pack("ended", b"", **ended))
         elif isinstance(event, events.ProcessStateRunningEvent):
             self._tell(pack("runs", name=process.config.name, pid=process.pid, started=int(process.laststart)))
+
+    def _added(self, event: Any) -> None:
+        self._tell(pack("added", name=event.group))
+
+    def _removed(self, event: Any) -> None:
+        self._tell(pack("removed", name=event.group))
 
     def _printed(self, event: Any) -> None:
         agent = self._agent
