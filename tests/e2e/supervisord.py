@@ -40,6 +40,8 @@ class Server:
     def __init__(self, project, run: Path) -> None:
         self.project = project
         self.run_folder = run
+        #: What supervisord says on standard error.
+        self.stderr = project.root / "stderr"
         self.process: subprocess.Popen[bytes] | None = None
 
     def export(self, *flags: str) -> subprocess.CompletedProcess[str]:
@@ -48,14 +50,15 @@ class Server:
     def start(self) -> None:
         exported = self.export()
         assert exported.returncode == 0, exported.stderr
-        self.process = subprocess.Popen(
-            [BIN / "supervisord", "-n", "-c", "deploy/supervisord.conf"],
-            cwd=self.project.root,
-            env=self.project.environ,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        with self.stderr.open("wb") as stderr:
+            self.process = subprocess.Popen(
+                [BIN / "supervisord", "-n", "-c", "deploy/supervisord.conf"],
+                cwd=self.project.root,
+                env=self.project.environ,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+            )
 
     def ctl(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -65,3 +68,63 @@ def test_an_agent_that_does_not_come_up(up):
     plan.write_text(whole)
     eventually(lambda: up.states().get("worker") == "stopped")
     assert {name: up.pid(name) for name in ("db", "api")} == {name: pids[name] for name in ("db", "api")}
+
+
+@pytest.fixture
+def small(server):
+    """A file system of a quarter of a megabyte as the log folder."""
+    logs = server.run_folder / "logs"
+    logs.mkdir()
+    if os.geteuid() != 0 or not Path("/bin/mount").exists():
+        pytest.skip("mounting a small file system needs root")
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(logs)]
+    mounted = subprocess.run(mount, check=False, capture_output=True)
+    if mounted.returncode:
+        pytest.skip(f"mount: {mounted.stderr.decode().strip()}")
+    yield logs
+    subprocess.run(["umount", "-l", logs], check=False)
+
+
+#: Fills the disk, by lines too, says so, and then prints what fills a pipe ten times over.
+FLOOD = """
+import os, time
+text = b"a line of many that fill the disk\\n" * 30
+for _ in range(600): os.write(1, text)
+for _ in range(60):
+    time.sleep(0.01)
+    os.write(1, text[:700])
+os.write(1, b"\\nfilled\\n")
+open("filled", "w").close()
+while not os.path.exists("go on"): time.sleep(0.01)
+for _ in range(600): os.write(1, text)
+open("went on", "w").close()
+time.sleep(600)
+"""
+BOTH = {"web": "ready", "api": "ready"}
+
+
+@pytest.mark.parametrize("size", ["100MB", "3KB"])
+def test_a_full_disk_in_the_log_folder(server, project, small, size):
+    """Programs, supervisord and agent go on, and what is printed is heard; each file is told of once."""
+    project.file("flood.py", FLOOD)
+    project.profile(
+        f'[services.web]\ncommand = ["{sys.executable}", "flood.py"]\nhealth = {{ log = "^filled" }}\n'
+        '[services.api]\ncommand = "exec sleep 600"\nrestart.delay = 0.02\n'
+        f'[launcher.log]\nsize = "{size}"\nkeep = 2\n'
+    )
+    (small / "ballast").write_bytes(bytes(248 * 1024 if size == "3KB" else 1))
+    server.start()
+    eventually((project.root / "filled").exists)
+    assert os.statvfs(small).f_bavail == 0
+    eventually(lambda: server.states() == BOTH)
+    web, api = server.pid("web"), server.pid("api")
+    os.kill(api, signal.SIGKILL)
+    eventually(lambda: server.states() == BOTH and server.pid("api") not in (0, api))
+    agent = server.pid("launcher")
+    os.kill(agent, signal.SIGKILL)
+    eventually(lambda: has_another_agent(server, agent) and server.states() == BOTH)
+    project.file("go on", "")
+    eventually((project.root / "went on").exists)
+    assert server.pid("web") == web
+    told = f"launcher: cannot write {small}/web.out: No space left on device; going on without"
+    assert server.stderr.read_text().splitlines().count(told) == 1

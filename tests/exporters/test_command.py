@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from supervisor.options import UnhosedConfigParser
 
-from launcher.exporters.handover import Handover, read
+from launcher.exporters.handover import Handover, digest, read
 from tests.conftest import ProjectFolder
 from tests.exporters.runners import BIN, environ
 
@@ -291,8 +291,9 @@ def test_full_form_is_one_decider(run, project: ProjectFolder) -> None:
         for key, value in {"autostart": "false", "autorestart": "false", "startsecs": "0", "startretries": "0"}.items():
             assert conf.get(section, key) == value
     agent = conf.saneget("eventlistener:launcher", "command")
-    assert shlex.split(agent)[1:] == ["-m", "launcher.cli.agent", str(project.root / "out" / "launcher.plan")]
-    given = read((project.root / "out" / "launcher.plan").read_bytes())
+    plan = project.root / "out" / "launcher.plan"
+    assert shlex.split(agent)[1:] == ["-m", "launcher.cli.agent", str(plan), digest(plan.read_bytes())]
+    given = read(plan.read_bytes())
     assert isinstance(given, Handover)
     assert given.run == str(project.root / "r")
     assert {f"program:{name}" for name in given.names.values()} == set(programs)

@@ -127,7 +127,13 @@ class Removed(Struct, frozen=True):
     name: str
 
 
-Heard = Started | Runs | Ended | Printed | Missed | Asked | Added | Removed
+class Said(Struct, frozen=True):
+    """Supervisord has something to tell people."""
+
+    text: str
+
+
+Heard = Started | Runs | Ended | Printed | Missed | Asked | Added | Removed | Said
 
 
 class Supervisor:
@@ -232,6 +238,8 @@ class Supervisor:
                 heard = Missed(head["name"])
             case "ask":
                 heard = Asked()
+            case "said":
+                heard = Said(head["text"])
             case "added":
                 heard = Added(head["name"])
             case "removed":

@@ -9,12 +9,10 @@ Listening sockets are bound here and kept there, where they outlive an agent. De
 from __future__ import annotations
 
 import signal
-import socket
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from launcher.engines.sockets import HeldSockets
 from launcher.engines.supervisord.beginning import OPERATOR, UPDATE, has_completed
 from launcher.engines.supervisord.client import (
     Added,
@@ -25,10 +23,12 @@ from launcher.engines.supervisord.client import (
     Program,
     Removed,
     Runs,
+    Said,
     Started,
     Supervisor,
     Unreachable,
 )
+from launcher.engines.supervisord.kept import KeptSockets
 from launcher.engines.supervisord.leftovers import Leftovers
 from launcher.engines.supervisord.output import Output
 from launcher.errors import EngineCannot, LauncherError
@@ -44,7 +44,7 @@ from launcher.orchestrator.events import (
     StartAsked,
     StopAsked,
 )
-from launcher.orchestrator.orders import Can, HeldSocket, Launch, Run, Stop, StopLevel
+from launcher.orchestrator.orders import Can, Launch, Run, Stop, StopLevel
 from launcher.plan.model import Plan
 from launcher.profile.model import EngineName
 
@@ -105,7 +105,7 @@ class SupervisordEngine:
         #: Environment and directory of the last start, for stop commands.
         self._launches: dict[str, Launch] = {}
         self._wants: list[Callable[[], None]] = []
-        self._sockets = HeldSockets()
+        self._sockets = KeptSockets(supervisor, self._names, self._want)
 
     def attach(
         self,
@@ -132,7 +132,7 @@ class SupervisordEngine:
         self._output = Output(output, self._names, self._say)
         self._plan = plan
         self._post = post
-        self._take_back_sockets()
+        self._sockets.take_back(plan)
         output.on_room(partial(self._reader.call, self._output.go_on))
         self._reader.call(self._adopt)
 
@@ -143,11 +143,11 @@ class SupervisordEngine:
     def start(self, launch: Launch) -> None:
         """Have a program started, with this start's environment; its command is the one that was exported."""
         try:
-            self._hold(launch)
+            self._sockets.hold(launch, label=self._plan.instances[launch.instance].label)
         except LauncherError as error:
             self._post(SpawnRefused(launch.instance, launch.generation, error))
             return
-        self._wants.append(partial(self._start, launch))
+        self._want(partial(self._start, launch))
 
     def stop(self, run: Run, how: Stop) -> None:
         """Have a run end; at once where it is to be killed, which changes nothing in `state.json`."""
@@ -155,12 +155,11 @@ class SupervisordEngine:
         if how.level is StopLevel.KILL:
             self._reader.call(partial(self._do, [want]))
         else:
-            self._wants.append(want)
+            self._want(want)
 
     def release(self, instance: str) -> None:
         """Close the socket held for an instance."""
-        if self._sockets.release(instance):
-            self._wants.append(lambda: self._supervisor.free(_key(instance), self._names[instance]))
+        self._sockets.release(instance)
 
     def commit(self, state: bytes) -> None:
         """Have done what was wanted; `state` is how everything is, for those who ask supervisord."""
@@ -177,33 +176,8 @@ class SupervisordEngine:
         self._reader.call(self._supervisor.close)
         self._sockets.close()
 
-    # In the loop's thread --------------------------------------------------------------------------------------------
-
-    def _hold(self, launch: Launch) -> None:
-        """Bind what is to be held, unless it is, and leave it with supervisord."""
-        if not self._supervisor.is_known:
-            return  # an app then binds its own port
-        instance = launch.instance
-        if not launch.sockets:
-            self.release(instance)
-            return
-        had = self._sockets.held(instance)
-        bound = self._sockets.hold(instance, launch.sockets, label=self._plan.instances[instance].label)
-        if bound is not None and bound is not had:
-            copy = bound.dup()  # it may be closed here before it is sent
-            self._wants.append(partial(self._keep, instance, copy, launch.sockets[0].name))
-
-    def _take_back_sockets(self) -> None:
-        """Hold what an earlier agent held, and close what nobody needs any more."""
-        for key, descriptor in self._supervisor.kept.items():
-            kept = socket.socket(fileno=descriptor)
-            instance = next((name for name in self._plan.instances if _key(name) == key), None)
-            if instance is None:
-                kept.close()
-                self._wants.append(partial(self._supervisor.free, key))
-                continue
-            host, port = kept.getsockname()[:2]
-            self._sockets.take_over(instance, HeldSocket(self._plan.instances[instance].service, host, port), kept)
+    def _want(self, want: Callable[[], None]) -> None:
+        self._wants.append(want)
 
     # In the reader's thread ------------------------------------------------------------------------------------------
 
@@ -251,10 +225,8 @@ class SupervisordEngine:
 
     def _take_in(self, heard: Heard) -> None:
         match heard:
-            case Printed(name, pid, data):
-                tracked = self._tracked.get(self._instances.get(name, ""))
-                if tracked is not None and tracked.pid == pid:
-                    self._output.write(tracked.run, data)
+            case Printed():
+                self._printed(heard)
             case Started(name, result):
                 self._started(self._starting.pop(name), result)
             case Runs(name, pid, started):
@@ -264,12 +236,19 @@ class SupervisordEngine:
                     self._take(instance, pid, started, self._generations.get(instance, 0) + 1)
             case Ended(program):
                 self._ended(program)
-            case Asked():
-                self._ask()
             case Missed(name):
                 self._output.tell_unseen(self._instances.get(name, name))
             case Added() | Removed():
                 self._configured(heard)
+            case Said(text):
+                self._say(text)
+            case Asked():
+                self._ask()
+
+    def _printed(self, printed: Printed) -> None:
+        tracked = self._tracked.get(self._instances.get(printed.name, ""))
+        if tracked is not None and tracked.pid == printed.pid:
+            self._output.write(tracked.run, printed.data)
 
     def _configured(self, change: Added | Removed) -> None:
         """Supervisord's configuration was changed: start what is new or different, by a new plan if there is one."""
@@ -351,11 +330,6 @@ class SupervisordEngine:
             else:
                 self._supervisor.signal(name, tracked.pid, wanted)
 
-    def _keep(self, instance: str, held: socket.socket, fdname: str) -> None:
-        with held:
-            self._supervisor.keep(_key(instance), held.fileno())
-        self._supervisor.hand_over(_key(instance), self._names[instance], fdname)
-
     def _ended(self, program: Program) -> None:
         instance = self._instances.get(program.name, "")
         tracked = self._tracked.get(instance)
@@ -385,11 +359,6 @@ class SupervisordEngine:
 
     def _post_stop(self, instance: str, by: str) -> None:
         self._post(StopAsked(services=(instance,), by=by, reply=_nothing))
-
-
-def _key(instance: str) -> str:
-    """Under what a held socket is kept."""
-    return f"socket {instance}"
 
 
 def _number(name: str) -> int:

@@ -20,6 +20,7 @@ from supervisor.loggers import LevelsByName
 from supervisor.options import VERSION
 from supervisor.xmlrpc import Faults, RPCError
 
+from launcher.engines.supervisord.logs import mend_logs
 from launcher.engines.supervisord.programs import Programs, is_known, mend
 from launcher.engines.supervisord.server import Server
 from launcher.engines.supervisord.waker import Waker
@@ -128,6 +129,7 @@ def make(supervisord: Any, run: str = "", agent: str = "", **_config: str) -> In
     closing = [programs.end_leftovers, server.close, watchdog.close]
     if is_known():
         mend()
+        mend_logs(server.say)
         events.subscribe(events.ProcessStateStoppingEvent, lambda event: programs.stop_layer_of(event.process))
         closing.append(Waker(options, goes_on=lambda: programs.is_ending_idly).close)
     else:

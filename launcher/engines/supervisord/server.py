@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import socket
+import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -86,6 +87,12 @@ class Server:
     def ask(self) -> None:
         """Ask the agent how everything is."""
         self._tell(pack("ask"))
+
+    def say(self, text: str) -> None:
+        """Have something told by the agent, and on standard error, where there may be nobody."""
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(f"launcher: {text}\n")
+        self._tell(pack("said", text=text))
 
     # What supervisord's loop asks of its sockets ---------------------------------------------------------------------
 
