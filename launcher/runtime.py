@@ -15,6 +15,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
+from launcher.control.address import SOCKET_NAME
 from launcher.control.standby import Standby
 from launcher.engines.children import LocalChildren
 from launcher.engines.descent import MARK
@@ -75,6 +76,7 @@ class Runtime:
         clock = SystemClock()
         inbox: SimpleQueue[Event] = SimpleQueue()
         labels = {instance.name: instance.label for instance in plan.instances.values()}
+        self._folder = folder
         self._writer = Writer()
         self._reader = Reader()
         self.tail = Tail()
@@ -194,7 +196,7 @@ class Runtime:
                 children,
                 lost=lambda: self.loop.post(LeaveAsked()),
                 say=self.say,
-                ask=lambda: self.loop.post(SnapshotAsked(lambda snapshot: supervised.tell(_encoded(snapshot)))),
+                ask=lambda: self._show_life(supervised),
             )
             return supervised, children
         local = LocalEngine(reader=self._reader, guard=guard)
@@ -207,6 +209,14 @@ class Runtime:
         from launcher.engines.merged import MergedEngine  # noqa: PLC0415  (where services share a process)
 
         return MergedEngine(reader=self._reader, run_folder=str(folder.absolute()))
+
+    def _show_life(self, engine: SupervisordEngine) -> None:
+        """Tell supervisord how everything is; an agent whom nobody can find any more begins anew instead."""
+        if self._control.is_lost:
+            self.say(f"{self._folder / SOCKET_NAME} was deleted: the agent begins anew to make it")
+            self.loop.post(LeaveAsked())
+        else:
+            self.loop.post(SnapshotAsked(lambda snapshot: engine.tell(_encoded(snapshot))))
 
     def _commit(self, engine: SupervisordEngine) -> None:
         """What is wanted has been written down: have it done, and tell supervisord how everything is."""

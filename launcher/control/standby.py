@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from launcher.control.address import SOCKET_NAME
 from launcher.control.listening import listen, listen_on, vanish
 
 if TYPE_CHECKING:
@@ -62,6 +63,11 @@ class Standby:
                 raise
         for each in self._sockets:
             self._when_readable(each.fileno(), self._begin)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether somebody has deleted its file, so that no client finds it any more."""
+        return not (self._folder / SOCKET_NAME).exists()
 
     def close(self) -> None:
         """Send what is on its way and vanish. To be called when nothing can be readable any more."""

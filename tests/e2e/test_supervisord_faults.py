@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -24,6 +27,31 @@ def pids_of(up) -> dict[str, int]:
 
 def has_another_agent(up, agent: int) -> bool:
     return up.pid("launcher") not in (0, agent)
+
+
+#: Four layers, each ready 0.3 s after its start.
+SLOW = "".join(
+    f'[services.s{n}]\ncommand = "sleep 0.3; touch up{n}; exec sleep 600"\nhealth = {{ exec = "test -e up{n}" }}\n'
+    + (f'depends_on = ["s{n - 1}"]\n' if n else "")
+    for n in range(4)
+)
+
+
+@pytest.mark.parametrize("after", ["s0", "s2"])
+def test_an_agent_killed_during_boot_costs_little(server, project, after):
+    """The next one goes on where it was: what starts is not started again, and all is up soon after."""
+    project.profile(SLOW)
+    server.start()
+    pids = server.run_folder / "logs" / f"{after}.out"
+    eventually(pids.exists)
+    agent = server.pid("launcher")
+    os.kill(agent, signal.SIGKILL)
+    began = time.monotonic()
+    eventually(lambda: set(server.states().values()) == {"ready"} and len(server.states()) == 4)
+    assert time.monotonic() - began < 4 * 0.3 + 5
+    assert has_another_agent(server, agent)
+    log = (server.run_folder / "logs" / "supervisord.log").read_text()
+    assert all(log.count(f"spawned: 's{n}'") == 1 for n in range(4))
 
 
 def test_an_agent_that_hangs_holds_up_nobody_and_is_replaced(up):
@@ -128,3 +156,37 @@ def test_a_full_disk_in_the_log_folder(server, project, small, size):
     assert server.pid("web") == web
     told = f"launcher: cannot write {small}/web.out: No space left on device; going on without"
     assert server.stderr.read_text().splitlines().count(told) == 1
+
+
+@pytest.mark.parametrize("name", ["plugin.sock", "control.sock", "supervisor.sock"])
+def test_a_deleted_socket_is_made_anew(up, name):
+    """Whoever listens on it notices, says so, and nothing else comes of it; it is as private as before."""
+    pids = pids_of(up)
+    agent = up.pid("launcher")
+    path = up.run_folder / name
+    mode = path.stat().st_mode
+    path.unlink()
+    eventually(path.exists)
+    eventually(lambda: up.states() == UP)
+    assert path.stat().st_mode == mode
+    assert f"{path} was deleted" in up.log()
+    assert up.ctl("why", "worker").stdout.startswith("worker is ready")
+    assert has_another_agent(up, agent) == (name == "control.sock")
+    os.kill(up.pid("launcher"), signal.SIGKILL)  # the next one finds it
+    eventually(lambda: up.states() == UP)
+    assert pids_of(up) == pids
+
+
+def test_a_deleted_run_folder_is_made_anew(up):
+    """With all that people need; what runs goes on."""
+    pids = pids_of(up)
+    logs = up.run_folder / "logs"
+    logs.rename(up.project.root / "logs")
+    shutil.rmtree(up.run_folder)
+    eventually((up.run_folder / "supervisor.sock").exists)
+    assert stat.S_IMODE(up.run_folder.stat().st_mode) == 0o700
+    logs.mkdir()
+    eventually(lambda: up.states() == UP)
+    assert pids_of(up) == pids
+    assert up.project.run("restart", "worker", "--run-dir", str(up.run_folder)).returncode == 0
+    assert up.pid("worker") not in (0, pids["worker"])

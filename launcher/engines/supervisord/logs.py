@@ -39,7 +39,10 @@ def mend_logs(say: Callable[[str], None]) -> None:
             fail(self)
         elif not getattr(self, _TOLD, False):
             setattr(self, _TOLD, True)
-            getattr(FileHandler, _SAY)(f"cannot write {self.baseFilename}: {problem.strerror}; going on without")
+            text = f"cannot write {self.baseFilename}: {problem.strerror}; going on without"
+            with suppress(OSError, ValueError):  # there may be nobody
+                sys.stderr.write(f"launcher: {text}\n")
+            getattr(FileHandler, _SAY)(text)
 
     rolling.is_ours = True  # type: ignore[attr-defined]
     RotatingFileHandler.doRollover = rolling

@@ -12,7 +12,6 @@ import contextlib
 import json
 import os
 import socket
-import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -37,7 +36,7 @@ class Server:
 
     def __init__(self, options: Any, run: Path, programs: Programs) -> None:
         self._sockets = options.get_socket_map()
-        self._path = path = run / SOCKET
+        self.path = path = run / SOCKET
         self._programs = programs
         self._kept: dict[str, int] = {}
         self._agent: _Connection | None = None
@@ -80,7 +79,7 @@ class Server:
         self._drop_agent()
         self._sockets.pop(self._listener.fileno(), None)
         self._listener.close()
-        self._path.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
         for key in list(self._kept):
             self._free(key)
 
@@ -89,10 +88,12 @@ class Server:
         self._tell(pack("ask"))
 
     def say(self, text: str) -> None:
-        """Have something told by the agent, and on standard error, where there may be nobody."""
-        with contextlib.suppress(OSError, ValueError):
-            sys.stderr.write(f"launcher: {text}\n")
+        """Have something told by the agent."""
         self._tell(pack("said", text=text))
+
+    def fileno(self) -> int:
+        """The descriptor on which it listens."""
+        return self._listener.fileno()
 
     # What supervisord's loop asks of its sockets ---------------------------------------------------------------------
 
