@@ -1,9 +1,9 @@
 """What runs inside supervisord itself: small, never blocking. `[rpcinterface:launcher]` names `make`.
 
 It wakes supervisord's loop (`waker`), serves the agent (`server`), sees to it that there is one (`watchdog`), keeps
-sockets and logs in order (`doors`, `logs`), and adds XML-RPC methods that are answered from what the agent last told.
-On a version of supervisor not known here it says so in supervisord's log and leaves all as it is: ends are noticed
-within a second, and sockets are not held; still correct.
+sockets, logs and deadlines in order (`doors`, `logs`, `clock`), and adds XML-RPC methods that are answered from what
+the agent last told. On a version of supervisor not known here it says so in supervisord's log and leaves all as it is:
+ends are noticed within a second, and sockets are not held; still correct.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from supervisor.loggers import LevelsByName
 from supervisor.options import VERSION
 from supervisor.xmlrpc import Faults, RPCError
 
+from launcher.engines.supervisord.clock import mend_clock
 from launcher.engines.supervisord.doors import Doors
 from launcher.engines.supervisord.logs import mend_logs
 from launcher.engines.supervisord.programs import Programs, is_known, mend
@@ -133,6 +134,7 @@ def make(supervisord: Any, run: str = "", agent: str = "", **_config: str) -> In
     closing = [programs.end_leftovers, server.close, doors.close, watchdog.close]
     if is_known():
         mend()
+        mend_clock()
         mend_logs(say)
         events.subscribe(events.ProcessStateStoppingEvent, lambda event: programs.stop_layer_of(event.process))
         closing.append(Waker(options, goes_on=lambda: programs.is_ending_idly).close)
