@@ -4,8 +4,8 @@ The loop beats four times a second; the watch looks when a beat is overdue, and 
 loop's thread. It is the only thread that can: a blocked loop cannot report itself. It knows the beat, so of a stall of
 0.25 s to 0.5 s it sees only part (how much, depends on where between two beats it falls), of a longer one all.
 
-A C function that keeps the interpreter's lock for itself (a regular expression that never ends) stops this thread too:
-it is told when that is over.
+A C function that keeps the interpreter's lock for itself (a regular expression that never ends) stops this thread too,
+so such a stall may go unseen, or be seen when it is over and nobody can be named.
 """
 
 from __future__ import annotations
