@@ -75,6 +75,23 @@ def test_an_agent_that_hangs_holds_up_nobody_and_is_replaced(up):
     assert f"the agent (pid {agent}) gives no sign of life: it is killed, and started anew" in log
 
 
+def test_a_line_that_an_agent_was_sent_and_never_read_is_heard_by_the_next(server, project):
+    """It lay in the socket of one that hung, and was killed."""
+    project.profile(
+        '[services.db]\ncommand = "while ! test -e go; do sleep 0.01; done; echo db serves; exec sleep 600"\n'
+        'health = { log = "^db serves" }\n'
+    )
+    server.start()
+    eventually(lambda: server.states() == {"db": "starting"})
+    agent = server.pid("launcher")
+    os.kill(agent, signal.SIGSTOP)
+    project.file("go", "")
+    out = server.run_folder / "logs" / "db.out"
+    eventually(lambda: out.exists() and "db serves" in out.read_text())
+    os.kill(agent, signal.SIGKILL)
+    eventually(lambda: has_another_agent(server, agent) and server.states() == {"db": "ready"})
+
+
 def test_an_agent_that_does_not_come_up(up):
     """It is tried again, ever more slowly and for ever; what runs goes on, and status and why tell the reason."""
     pids = pids_of(up)
