@@ -174,9 +174,13 @@ class Supervisor:
         self._taken.extend(descriptors)
         if not data:
             raise Unreachable("supervisord is ending")
+        taken = 0
         for head, payload in self._frames.feed(data):
             if (heard := self._understood(head, payload)) is not None:
+                taken += isinstance(heard, Printed)
                 yield heard
+        if taken:
+            self._say(pack("took", count=taken))
 
     def start(self, name: str, environment: Mapping[str, str]) -> None:
         """Have a program started, with variables beside those that supervisord itself has; Started is heard."""

@@ -43,7 +43,7 @@ class Server:
         #: What programs printed since the last agent left, and how much that is.
         self._unheard: list[bytes] = []
         self._unheard_size = 0
-        #: Called at each word of the agent's.
+        #: Called when the agent tells how everything is.
         self.heard: Callable[[], None] = _nothing
         #: What happens while a program is being started: told after the answer.
         self._aside: list[bytes] | None = None
@@ -113,7 +113,9 @@ class Server:
             for key, descriptor in self._kept.items():
                 agent.send(pack("kept", key=key), descriptor)
             agent.send(pack("programs", json.dumps(self._programs.all()).encode()))
-            unheard, self._unheard, self._unheard_size = self._unheard, [], 0
+            agent.untaken.extend(self._unheard)
+            agent.untaken_size, self._unheard_size = self._unheard_size, 0
+            unheard, self._unheard = self._unheard, []
             for frame in unheard:
                 agent.send(frame)
 
@@ -124,7 +126,6 @@ class Server:
 
     def obey(self, head: dict[str, Any], payload: bytes, take: Any) -> None:
         """Do one thing; `take` gives the descriptor that came with it."""
-        self.heard()
         match head["kind"]:
             case "start":
                 self._start(head["name"], json.loads(payload))
@@ -141,6 +142,7 @@ class Server:
                 self._free(head["key"])
             case "state":
                 self.state, self.told_at = payload, time.monotonic()
+                self.heard()  # only its loop can say this
             case "shutdown":
                 self._programs.shut_down()
 
@@ -185,16 +187,19 @@ class Server:
 
     def _printed(self, event: Any) -> None:
         agent = self._agent
-        if agent is None or agent.has_hung_up:
+        if agent is None:
             self._keep_unheard(_printing(event))
             return
-        if agent.waiting > _MOST:
+        if agent.untaken_size > _MOST:
             agent.missed = True
         elif agent.missed:
             agent.missed = False
             self._tell(pack("missed", name=event.process.config.name))
         if not agent.missed:
-            self._tell(_printing(event))
+            frame = _printing(event)
+            agent.untaken.append(frame)
+            agent.untaken_size += len(frame)
+            self._tell(frame)
 
     def _keep_unheard(self, frame: bytes) -> None:
         if self._unheard_size + len(frame) <= _MOST:
@@ -213,9 +218,11 @@ class Server:
             agent.close()
 
     def left(self, agent: _Connection) -> None:
-        """An agent has hung up."""
+        """An agent has hung up; what it has not taken in is for the next one."""
         if self._agent is agent:
             self._agent = None
+        for frame in agent.untaken:
+            self._keep_unheard(frame)
 
 
 def _printing(event: Any) -> bytes:
@@ -237,17 +244,17 @@ class _Connection:
         self._frames = Unpacker()
         self._taken: deque[int] = deque()
         self._out: deque[tuple[bytes, int | None]] = deque()
-        #: How many bytes wait to be read by the agent, and whether output is being left out for it.
-        self.waiting = 0
+        #: What programs printed that the agent has not said it took in: it may die with it unread.
+        self.untaken: deque[bytes] = deque()
+        self.untaken_size = 0
+        #: Whether output is being left out for it.
         self.missed = False
-        self.has_hung_up = False
         sock.setblocking(False)
         sockets[sock.fileno()] = self
 
     def send(self, frame: bytes, descriptor: int | None = None) -> None:
         """Send a frame now, or as soon as there is room."""
         self._out.append((frame, descriptor))
-        self.waiting += len(frame)
         self._flush()
 
     def close(self) -> None:
@@ -277,7 +284,10 @@ class _Connection:
             self.close()
             return
         for head, payload in self._frames.feed(data):
-            self._server.obey(head, payload, self._taken.popleft)
+            if head["kind"] == "took":
+                self._took(head["count"])
+            else:
+                self._server.obey(head, payload, self._taken.popleft)
 
     def handle_write_event(self) -> None:
         self._flush()
@@ -285,6 +295,11 @@ class _Connection:
     def handle_error(self) -> None:
         """It said what nobody understands: the agent is started anew, and begins with what runs."""
         self.close()
+
+    def _took(self, count: int) -> None:
+        """The agent has taken in so many of the frames with output that it was sent."""
+        for _ in range(min(count, len(self.untaken))):
+            self.untaken_size -= len(self.untaken.popleft())
 
     def _flush(self) -> None:
         try:
@@ -294,7 +309,6 @@ class _Connection:
                     sent = self._sock.send(data)
                 else:
                     sent = socket.send_fds(self._sock, [data], [descriptor])
-                self.waiting -= sent
                 if sent < len(data):
                     self._out[0] = (data[sent:], None)
                     return
@@ -303,6 +317,4 @@ class _Connection:
             return
         except OSError:
             # What it said before it hung up is still to be read, be it that all is to end; and then its end.
-            self.has_hung_up = True
             self._out.clear()
-            self.waiting = 0
