@@ -48,6 +48,7 @@ def export(args: Namespace) -> int:
     if args.check:
         return check(rendered.files, location, command)
     if options.agent is not None:
+        _refuse_place(location)
         make_folders(Path(options.agent.run), options.log)
     return write(rendered.files, location, command, force=args.force)
 
@@ -130,6 +131,15 @@ _FLAGS = {
     "shell": ("runit", "upstart"),
     "template_dir": (),
 }
+
+
+def _refuse_place(location: Path) -> None:
+    """Supervisord puts the folder of its configuration into the agent's command, and splits that as a shell would."""
+    from launcher.errors import NotExportable  # noqa: PLC0415
+
+    path = str(location.absolute())
+    if set(path) & set('"\\%') or not path.isprintable():
+        raise NotExportable(f"supervisord cannot take the path {path!r}", remedy="Export to another folder.")
 
 
 def make_folders(run: Path, log: str) -> None:

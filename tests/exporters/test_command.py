@@ -316,3 +316,13 @@ def test_full_form_loses_nothing_and_tells_what_it_does_not_spread(run, project:
     done = run("supervisord")
     assert (done.returncode, "hush" in done.stdout + done.stderr) == (2, False)
     assert "--with-secrets" in done.stderr
+
+
+@pytest.mark.parametrize("letter", ['"', "\\", "%", "\n"])
+def test_full_form_refuses_a_folder_that_supervisord_would_misread(run, project: ProjectFolder, letter: str) -> None:
+    """It puts it into the agent's command; nothing is written."""
+    project.profile("dev", PROFILE)
+    place = f"out{letter}1"
+    done = run("supervisord", place, "--run-dir", str(project.root / "r"))
+    assert (done.returncode, "supervisord cannot take the path" in done.stderr) == (2, True)
+    assert not (project.root / place).exists()
