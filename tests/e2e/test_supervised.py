@@ -23,7 +23,7 @@ PAIR = """
 engine = "supervisord"
 
 [services.db]
-command = "rm -f serving; sleep 0.2; echo db serves; touch serving; exec sleep 600"
+command = "rm -f serving; sleep 0.2; touch serving; echo db serves; exec sleep 600"
 health = { log = "serves" }
 
 [services.web]

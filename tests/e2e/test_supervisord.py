@@ -72,7 +72,7 @@ def test_a_log_check_sees_the_line(server, project):
 def test_a_line_said_while_no_agent_runs_is_heard(server, project):
     """By the next one, and what waits for it starts no earlier."""
     project.profile(
-        '[services.db]\ncommand = "while ! test -e go; do sleep 0.01; done; echo db serves; touch serving; sleep 600"\n'
+        '[services.db]\ncommand = "while ! test -e go; do sleep 0.01; done; touch serving; echo db serves; sleep 600"\n'
         'health = { log = "^db serves" }\n'
         '[services.api]\ncommand = "test -e serving && exec sleep 600"\ndepends_on = ["db"]\nrestart.policy = "no"\n'
     )
