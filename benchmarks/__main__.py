@@ -25,6 +25,7 @@ BENCHMARKS = {
     "procfile": ("procfile",),
     "api": ("api",),
     "supervisord": ("supervisord",),
+    "modes": ("modes",),
 }
 
 
