@@ -8,6 +8,7 @@ import signal
 import pytest
 
 from tests.e2e.project import eventually
+from tests.e2e.supervisord import UP
 
 pytestmark = pytest.mark.slow
 
@@ -83,3 +84,51 @@ def test_what_a_command_stopped_stays_so_with_its_reason(up):
         os.kill(agent, signal.SIGKILL)
         eventually(lambda agent=agent: has_another_agent(up, agent) and up.states().get("worker") == "stopped")
         assert up.ctl("why", "worker").stdout.splitlines()[0] == before
+
+
+def test_a_stop_while_the_agent_hangs(up):
+    """It is never heard of, and seen by the next one."""
+    agent = up.pid("launcher")
+    os.kill(agent, signal.SIGSTOP)
+    assert up.ctl("stop", "worker").returncode == 0
+    os.kill(agent, signal.SIGKILL)
+    eventually(lambda: has_another_agent(up, agent) and up.states().get("worker") == "stopped")
+    assert STOPPED in up.ctl("why", "worker").stdout
+    starts_again(up)
+
+
+@pytest.mark.parametrize("command", ['"exit 3"', '["no-such-program"]'])
+def test_a_stop_of_what_is_about_to_be_started_again(server, project, command):
+    """It has no process then, and gets none: neither of this agent nor of the next."""
+    project.profile(f"[services.web]\ncommand = {command}\nrestart = {{ delay = 600, max_delay = 600 }}\n")
+    server.start()
+    eventually(lambda: server.states() == {"web": "backoff"})
+    done = server.ctl("stop", "web")
+    assert (done.returncode, done.stdout) == (0, "web: stopped\n")
+    eventually(lambda: server.states() == {"web": "stopped"})
+    assert STOPPED in server.ctl("why", "web").stdout
+    assert "STOPPED" in server.ctl("status", "web").stdout
+    agent = server.pid("launcher")
+    os.kill(agent, signal.SIGKILL)
+    eventually(lambda: has_another_agent(server, agent) and server.states() == {"web": "stopped"})
+    assert "not running" in server.ctl("stop", "web").stdout
+
+
+def test_a_stop_of_what_waits_for_its_gates(server, project):
+    """It does not start when they open."""
+    project.profile(
+        '[services.db]\ncommand = "exec sleep 600"\nhealth = { exec = "test -e serving" }\n'
+        '[services.api]\ncommand = "exec sleep 600"\ndepends_on = ["db"]\n'
+        '[services.web]\ncommand = "exec sleep 600"\ndepends_on = ["db"]\n'
+    )
+    server.start()
+    eventually(lambda: server.states() == {"db": "starting", "api": "waiting", "web": "waiting"})
+    assert server.ctl("stop", "web").stdout == "web: stopped\n"
+    project.file("serving", "")
+    eventually(lambda: server.states() == {"db": "ready", "api": "ready", "web": "stopped"})
+    assert server.pid("web") == 0
+
+
+def test_what_has_done_its_work_is_not_stopped(up):
+    assert "not running" in up.ctl("stop", "migrate").stdout
+    assert up.states() == UP

@@ -128,7 +128,7 @@ def test_a_program_that_ends_at_once_opens_the_circuit(server, project):
 
 
 def test_a_program_that_ignores_term_is_killed_when_its_grace_is_over(server, project):
-    """By the agent; or, without one, by supervisord."""
+    """By the agent, which goes on."""
     project.profile(
         """[services.web]\ncommand = "trap '' TERM; echo pid $$; while :; do sleep 600; done"\nstop.grace = 0.2\n"""
     )

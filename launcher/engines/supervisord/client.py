@@ -127,13 +127,21 @@ class Removed(Struct, frozen=True):
     name: str
 
 
+class Rests(Struct, frozen=True):
+    """Somebody wants a program down that has no process."""
+
+    name: str
+
+
 class Said(Struct, frozen=True):
     """Supervisord has something to tell people."""
 
     text: str
 
 
-Heard = Started | Runs | Ended | Printed | Missed | Asked | Added | Removed | Said
+_CHANGES: dict[str, type[Added | Removed | Rests]] = {"added": Added, "removed": Removed, "rests": Rests}
+
+Heard = Started | Runs | Ended | Printed | Missed | Asked | Added | Removed | Rests | Said
 
 
 class Supervisor:
@@ -240,14 +248,12 @@ class Supervisor:
                 heard = Runs(head["name"], head["pid"], head["started"])
             case "missed":
                 heard = Missed(head["name"])
-            case "ask":
-                heard = Asked()
             case "said":
                 heard = Said(head["text"])
-            case "added":
-                heard = Added(head["name"])
-            case "removed":
-                heard = Removed(head["name"])
+            case "added" | "removed" | "rests":
+                heard = _CHANGES[head["kind"]](head["name"])
+            case "ask":
+                heard = Asked()
             case _:
                 self._begin(head, payload)
         return heard

@@ -22,6 +22,7 @@ from launcher.engines.supervisord.client import (
     Printed,
     Program,
     Removed,
+    Rests,
     Runs,
     Said,
     Started,
@@ -238,8 +239,8 @@ class SupervisordEngine:
                 self._ended(program)
             case Missed(name):
                 self._output.tell_unseen(self._instances.get(name, name))
-            case Added() | Removed():
-                self._configured(heard)
+            case Added() | Removed() | Rests():
+                self._changed(heard)
             case Said(text):
                 self._say(text)
             case Asked():
@@ -250,10 +251,13 @@ class SupervisordEngine:
         if tracked is not None and tracked.pid == printed.pid:
             self._output.write(tracked.run, printed.data)
 
-    def _configured(self, change: Added | Removed) -> None:
-        """Supervisord's configuration was changed: start what is new or different, by a new plan if there is one."""
+    def _changed(self, change: Added | Removed | Rests) -> None:
+        """An operator has done something: what is new in supervisord is started, by a new plan if there is one."""
         name, instance = change.name, self._instances.get(change.name)
-        if isinstance(change, Removed):
+        if isinstance(change, Rests):
+            if instance is not None:
+                self._post_stop(instance, OPERATOR)
+        elif isinstance(change, Removed):
             if instance is not None:
                 self._say(f"{name} was removed from supervisord's configuration")
                 self._post_stop(instance, UPDATE)

@@ -26,6 +26,7 @@ from launcher.engines.supervisord.doors import Doors
 from launcher.engines.supervisord.logs import mend_logs
 from launcher.engines.supervisord.programs import Programs, is_known, mend
 from launcher.engines.supervisord.server import Server
+from launcher.engines.supervisord.stops import mend_stops
 from launcher.engines.supervisord.waker import Waker
 from launcher.engines.supervisord.watchdog import Watchdog
 
@@ -135,6 +136,7 @@ def make(supervisord: Any, run: str = "", agent: str = "", **_config: str) -> In
     if is_known():
         mend()
         mend_clock()
+        mend_stops(server.tell_stop)
         mend_logs(say)
         events.subscribe(events.ProcessStateStoppingEvent, lambda event: programs.stop_layer_of(event.process))
         closing.append(Waker(options, goes_on=lambda: programs.is_ending_idly).close)

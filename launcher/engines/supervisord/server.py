@@ -91,6 +91,10 @@ class Server:
         """Have something told by the agent."""
         self._tell(pack("said", text=text))
 
+    def tell_stop(self, name: str) -> None:
+        """Tell that somebody wants a program down that has no process."""
+        self._tell(pack("rests", name=name))
+
     def fileno(self) -> int:
         """The descriptor on which it listens."""
         return self._listener.fileno()
