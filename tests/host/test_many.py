@@ -192,11 +192,11 @@ def test_a_lifespan_that_hangs_at_the_end_costs_its_own_time(host, calm):
 def test_requests_in_flight_are_finished_when_a_component_stops(host):
     os.mkfifo(host.folder / "gate")
     one = host.start(
-        "one", asgi(request=f"print('in'); await asyncio.to_thread(lambda: open('{host.folder}/gate').read())")
+        "one", asgi(request=f"print('in flight'); await asyncio.to_thread(lambda: open('{host.folder}/gate').read())")
     )
     with socket.create_connection(("127.0.0.1", one.port), timeout=20) as client:
         client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        one.says("in")
+        one.says("in flight")
         host.stop("one")
         one.says("Shutting down")
         with (host.folder / "gate").open("w"):
