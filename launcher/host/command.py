@@ -35,6 +35,9 @@ def main() -> int:
         sys.stderr.write(f'cannot serve "{what}": {python} has no uvicorn: {python} -m pip install uvicorn\n')
         return EXIT_NO_UVICORN
     try:
+        if arguments.zygote:
+            arguments = _fork_as_told(arguments)
+            what = arguments.app
         if arguments.channel:
             from .many import serve_many  # noqa: PLC0415  (only what is needed)
 
@@ -50,6 +53,31 @@ def main() -> int:
         return EXIT_CANNOT_SERVE
 
 
+def _fork_as_told(arguments: Namespace) -> Namespace:
+    """Import what is to be shared, and fork; returns in each child, with what it is to serve."""
+    import gc  # noqa: PLC0415  (only what is needed)
+
+    gc.disable()  # what imports leave behind is little, and pages that a collection has touched are shared no more
+    from . import one, shown  # noqa: F401, PLC0415  (for the children)
+    from .birth import reserve_descriptors  # noqa: PLC0415  (as above)
+    from .preload import begin_anew_without, preload, refuse_hidden  # noqa: PLC0415  (as above)
+    from .shared_imports import App, in_common  # noqa: PLC0415  (as above)
+    from .zygote import Zygote  # noqa: PLC0415  (as above)
+
+    reserve_descriptors()
+    found = in_common([App(target, paths) for target, *paths in arguments.share])
+    wanted = [name for name in (*arguments.preload, *found) if name not in arguments.without]
+    preloaded = preload(wanted, asked_for=arguments.preload)
+    if preloaded.threaded:
+        begin_anew_without(preloaded.threaded)
+    order = Zygote(arguments.zygote, group=arguments.group).fork_as_told()
+    refuse_hidden(order.paths, preloaded.modules)
+    first, *others = order.paths
+    return Namespace(
+        app=order.target, directory=first, pythonpath=others, drain=order.drain, bind="", channel="", group=""
+    )
+
+
 def parse_arguments() -> Namespace:
     """Read the command line; what is wrong with it ends the process with 2."""
     parser = ArgumentParser(prog="serve.py", description="Serve one app on the sockets handed over, or many.")
@@ -59,11 +87,17 @@ def parse_arguments() -> Namespace:
     parser.add_argument("--drain", type=float, default=5.0, help="seconds that requests in flight may take at the end")
     parser.add_argument("--bind", metavar="HOST:PORT", help="listen there, if no socket is handed over")
     parser.add_argument("--channel", metavar="PATH", help="serve the apps that are asked for on this Unix socket")
+    parser.add_argument("--zygote", metavar="PATH", help="fork for each app that is asked for on this Unix socket")
+    parser.add_argument("--preload", action="append", default=[], metavar="MODULE", help="import it before any fork")
+    parser.add_argument("--without", action="append", default=[], metavar="MODULE", help="leave it to the forks")
+    parser.add_argument(
+        "--share", action="append", default=[], nargs="+", metavar=("APP", "FOLDER"), help="import what these import alike"
+    )
     parser.add_argument("--group", default="", help="what these apps are called together")
     parser.add_argument("--grace", type=float, default=10.0, help="seconds that the end of all of them may take")
     arguments = parser.parse_args()
-    if bool(arguments.app) is bool(arguments.channel):
-        parser.error("an app, or --channel for many")
+    if sum(map(bool, (arguments.app, arguments.channel, arguments.zygote))) != 1:
+        parser.error("an app, or --channel or --zygote for many")
     return arguments
 
 
