@@ -62,6 +62,7 @@ def _fork_as_told(arguments: Namespace) -> Namespace:
     from .birth import reserve_descriptors  # noqa: PLC0415  (as above)
     from .preload import begin_anew_without, preload, refuse_hidden  # noqa: PLC0415  (as above)
     from .shared_imports import App, in_common  # noqa: PLC0415  (as above)
+    from .warm import warm  # noqa: PLC0415  (as above)
     from .zygote import Zygote  # noqa: PLC0415  (as above)
 
     reserve_descriptors()
@@ -70,6 +71,7 @@ def _fork_as_told(arguments: Namespace) -> Namespace:
     preloaded = preload(wanted, asked_for=arguments.preload)
     if preloaded.threaded:
         begin_anew_without(preloaded.threaded)
+    warm()
     order = Zygote(arguments.zygote, group=arguments.group).fork_as_told()
     refuse_hidden(order.paths, preloaded.modules)
     first, *others = order.paths
