@@ -47,6 +47,7 @@ from launcher.world import SystemClock, SystemWorld, chance
 
 if TYPE_CHECKING:
     from launcher.control.bridge import Sources
+    from launcher.engines.forked import ForkedEngine
     from launcher.engines.hostline import Measured
     from launcher.engines.merged import MergedEngine
     from launcher.engines.supervisord.engine import SupervisordEngine
@@ -100,9 +101,11 @@ class Runtime:
         self.timeline = Recorder(plan, now=clock.now)
         engine, children = self._engine_of(guard, supervised)
         merged = self._merged_of(plan, folder)
+        forked = self._forked_of(plan, folder, engine)
         engines: dict[EngineName, Engine] = {
             EngineName.LOCAL if supervised is None else EngineName.SUPERVISORD: engine,
             **({EngineName.MERGED: merged} if merged is not None else {}),
+            **({EngineName.FORKED: forked} if forked is not None else {}),
         }
 
         def make_scheduler() -> Prober:
@@ -209,6 +212,14 @@ class Runtime:
         from launcher.engines.merged import MergedEngine  # noqa: PLC0415  (where services share a process)
 
         return MergedEngine(reader=self._reader, run_folder=str(folder.absolute()))
+
+    def _forked_of(self, plan: Plan, folder: Path, local: Engine) -> ForkedEngine | None:
+        """The engine of services that are forked, where any are."""
+        if not isinstance(local, LocalEngine) or not any(one.is_forked for one in plan.instances.values()):
+            return None
+        from launcher.engines.forked import ForkedEngine  # noqa: PLC0415  (where services are forked)
+
+        return ForkedEngine(local=local, reader=self._reader, run_folder=str(folder.absolute()))
 
     def _show_life(self, engine: SupervisordEngine) -> None:
         """Tell supervisord how everything is; an agent whom nobody can find any more begins anew instead."""

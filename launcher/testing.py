@@ -233,6 +233,8 @@ class Rehearsal:
         self.engine = FakeEngine()
         #: What components of shared processes run on.
         self.merged = FakeEngine(EngineName.MERGED, can=frozenset({Can.HOLD_SOCKETS, Can.STAND_IN}))
+        #: What brings forked services about.
+        self.forked = FakeEngine(EngineName.FORKED)
         self.prober = FakeProber()
         self.store = FakeStore()
         self.world = FakeWorld()
@@ -241,7 +243,11 @@ class Rehearsal:
         self.loop = Loop(
             self.plan,
             inbox=SimpleQueue(),
-            engines={EngineName.LOCAL: self.engine, EngineName.MERGED: self.merged},
+            engines={
+                EngineName.LOCAL: self.engine,
+                EngineName.MERGED: self.merged,
+                EngineName.FORKED: self.forked,
+            },
             prober=self.prober,
             clock=self.clock,
             world=self.world,
@@ -326,7 +332,7 @@ class Rehearsal:
         """The process of the instance ends by itself; that of a host takes its components with it."""
         name = self.view(label).name
         one = self.plan.instances[name]
-        (self.merged if one.is_component else self.engine).end(name, code)
+        {EngineName.MERGED: self.merged, EngineName.FORKED: self.forked}.get(one.engine, self.engine).end(name, code)
         for component in self.plan.components_of(one.group) if one.is_host else ():
             if component.name in self.merged.running:
                 self.merged.end(component.name, 1)

@@ -1,7 +1,6 @@
 """The engine's end of the line to one host: what can be said to it, and what is heard, in types.
 
-Belongs to one thread, and never waits: a host that does not take what is said is as good as lost. Knows the host's
-words (`host/channel`), nothing of plans or of other hosts.
+Knows the host's words (`host/channel`), nothing of plans or of other hosts.
 """
 
 from __future__ import annotations
@@ -17,19 +16,12 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from launcher.host.address import address_of
-from launcher.host.frames import Unpacker, pack
+from launcher.engines.line import Line
+from launcher.host.frames import pack
 from launcher.orchestrator.events import Exited
 from launcher.orchestrator.orders import Launch, Run
 
-_AT_ONCE = 1 << 18
-#: What may wait for a host whose loop is busy, in bytes: the starts of some hundred components.
-_BUFFER = 1 << 22
 _CREDENTIALS = struct.Struct("iII")
-
-
-class Lost(Exception):
-    """The host does not listen, has hung up, or takes nothing."""
 
 
 class Measured(Struct, frozen=True, kw_only=True):
@@ -52,77 +44,39 @@ class Measured(Struct, frozen=True, kw_only=True):
 Heard = Run | Exited | Measured | Literal["told", "measured"]
 
 
-class HostLine:
+class HostLine(Line):
     """A connection to the host that listens at `path`; raises Lost, here and in all it does."""
 
     def __init__(self, path: str) -> None:
-        self._sock = socket.socket(socket.AF_UNIX)
-        self._sock.setblocking(False)
-        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
-        self._frames = Unpacker()
+        super().__init__(path)
         #: When what runs was started, on the wall clock.
         self.since: dict[Run, float] = {}
-        try:
-            with address_of(path) as address:
-                self._sock.connect(address)
-            self.pid = _peer_of(self._sock)
-        except OSError as problem:
-            self._sock.close()
-            raise Lost from problem
-
-    def fileno(self) -> int:
-        """The descriptor that is readable when there is something to hear."""
-        return self._sock.fileno()
+        self.pid = _peer_of(self._sock)
 
     def hear(self) -> list[Heard]:
         """What has been said since."""
-        try:
-            data = self._sock.recv(_AT_ONCE)
-        except BlockingIOError:
-            return []
-        except OSError as problem:
-            raise Lost from problem
-        if not data:
-            raise Lost
-        return [heard for head, payload in self._frames.feed(data) for heard in self._understood(head, payload)]
+        return [heard for head, payload in self.take() for heard in self._understood(head, payload)]
 
     def start(self, launch: Launch, pipe: int, held: socket.socket | None) -> None:
         """Have a component started, its output in `pipe`."""
         descriptors = [pipe, *([held.fileno()] if held is not None else [])]
-        self._say(_order("start", launch, descriptors, msgspec.json.encode(launch.env)), descriptors)
+        self.say(_order("start", launch, descriptors, msgspec.json.encode(launch.env)), descriptors)
 
     def stand_in(self, launch: Launch, held: socket.socket, why: str) -> None:
         """Have a component that has failed answered for."""
-        self._say(_order("stand_in", launch, [held.fileno()], why=why), [held.fileno()])
+        self.say(_order("stand_in", launch, [held.fileno()], why=why), [held.fileno()])
 
     def stop(self, run: Run) -> None:
         """Have a component drained and ended."""
-        self._say(pack("stop", name=run.instance, generation=run.generation))
+        self.say(pack("stop", name=run.instance, generation=run.generation))
 
     def release(self, instance: str) -> None:
         """Have a component that has failed answered for no more."""
-        self._say(pack("release", name=instance))
+        self.say(pack("release", name=instance))
 
     def measure(self) -> None:
         """Ask what each component has done."""
-        self._say(pack("measure"))
-
-    def break_off(self) -> None:
-        """Hang up in such a way that it is heard here too: the next `hear` says Lost."""
-        with suppress(OSError):
-            self._sock.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        """Close this end."""
-        self._sock.close()
-
-    def _say(self, frame: bytes, descriptors: list[int] | None = None) -> None:
-        try:
-            sent = socket.send_fds(self._sock, [frame], descriptors or [])
-        except OSError as problem:
-            raise Lost from problem
-        if sent < len(frame):
-            raise Lost
+        self.say(pack("measure"))
 
     def _understood(self, head: dict[str, Any], payload: bytes) -> Iterator[Heard]:
         match head["kind"]:

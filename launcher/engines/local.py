@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from launcher.engines import descent
 from launcher.engines.children import LocalChildren
@@ -24,6 +25,8 @@ from launcher.orchestrator.orders import Can, Launch, Run, Stop
 from launcher.plan.model import Plan
 
 if TYPE_CHECKING:
+    import socket
+
     from launcher.orchestrator.protocols import Sink
 
 
@@ -45,10 +48,12 @@ class LocalEngine:
         self._post = post
         if self._guard is not None:
             self._guard.await_birth()
+        #: Whether orphans of our services become our children.
+        self.adopts_orphans = descent.become_subreaper()
         self._runs = Runs(
             self._reader,
             identity=self._identity,
-            tree=descent.become_subreaper(),
+            tree=self.adopts_orphans,
             guard=self._guard,
             children=self.children,
             post=post,
@@ -75,6 +80,18 @@ class LocalEngine:
         """Signal the run's group and the descendants that left it, or run its stop command instead."""
         self._reader.call(partial(self._runs.stop, run, how, number=_number(how.signal)))
 
+    def hold(self, launch: Launch) -> socket.socket | None:
+        """The listening socket of a start, bound now unless it is held already; raises what makes it impossible."""
+        return self._sockets.hold(launch.instance, launch.sockets, label=self._plan.instances[launch.instance].label)
+
+    def mark_of(self, launch: Launch) -> str:
+        """By what a process of this start, and what it leaves behind, is known."""
+        return f"{self._identity}:{launch.instance}:{launch.generation}"
+
+    def admit(self, launch: Launch, pid: int, pipe: IO[bytes]) -> None:
+        """Take in a child of ours that another engine made, as if it had been started here; in the reader's thread."""
+        self._runs.add(self._running(launch)(pid, pipe))
+
     def release(self, instance: str) -> None:
         """Close the sockets held for an instance."""
         self._sockets.release(instance)
@@ -86,12 +103,14 @@ class LocalEngine:
 
     def _spawn(self, launch: Launch) -> Running:
         label = self._plan.instances[launch.instance].label
+        running = self._running(launch)
+        held = self.hold(launch)
+        mark = self.mark_of(launch)
+        return running(*self._reader.beget(lambda: spawn(launch, mark=mark, held=held, label=label)))
+
+    def _running(self, launch: Launch) -> Callable[[int, IO[bytes]], Running]:
         stop = self._plan.service_of(launch.instance).stop
-        stop_signal = _number(stop.signal)
-        held = self._sockets.hold(launch.instance, launch.sockets, label=label)
-        mark = f"{self._identity}:{launch.instance}:{launch.generation}"
-        pid, pipe = self._reader.beget(lambda: spawn(launch, mark=mark, held=held, label=label))
-        return Running(launch, pid, pipe, stop_signal=stop_signal, grace=stop.grace)
+        return partial(Running, launch, stop_signal=_number(stop.signal), grace=stop.grace)
 
 
 def _number(name: str) -> int:

@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from launcher.engines.hostline import HostLine, Lost, Measured
+from launcher.engines.hostline import HostLine, Measured
+from launcher.engines.line import Lost
 from launcher.engines.sockets import HeldSockets
 from launcher.errors import HostAbsent, LauncherError
 from launcher.host import channel_of

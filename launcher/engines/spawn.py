@@ -47,10 +47,10 @@ def spawn(launch: Launch, *, mark: str, held: socket.socket | None, label: str) 
             shell=False,
             executable=executable,
             stdin=held.fileno() if held is not None else None if launch.as_honcho else _nowhere(),
-            env={**launch.env, **variables(launch.sockets), MARK: marked(launch.env, mark)},
+            env=environment_of(launch, mark),
             cwd=launch.directory,
             bufsize=0,
-            **_identity(launch.user, what),
+            **identity_of(launch.user, what),
         )
         return child
 
@@ -83,6 +83,17 @@ def _nowhere() -> int:
     return os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
 
 
+def environment_of(launch: Launch, mark: str) -> dict[str, str]:
+    """The environment of a start as its process gets it, LISTEN_PID apart."""
+    return {**launch.env, **variables(launch.sockets), MARK: marked(launch.env, mark)}
+
+
+def refuse_folder(launch: Launch, what: str) -> None:
+    """Raise FolderMissing where it cannot be started in its directory."""
+    if not os.path.isdir(launch.directory):  # noqa: PTH112  (pathlib costs 1 MB that nothing else here needs)
+        raise FolderMissing(f"{what}: no such directory: {launch.directory}")
+
+
 def marked(env: Mapping[str, str], mark: str) -> str:
     """The value of MARK: ours after those of the launchers that we ourselves run under."""
     return f"{env.get(MARK, '')} {mark}".strip()
@@ -102,7 +113,7 @@ def _shell_words(launch: Launch, before: list[str], *, simple: bool) -> tuple[st
     return ("/bin/sh", "-c", "\n".join([*before, command]))
 
 
-def _identity(user: str, what: str) -> dict[str, Any]:
+def identity_of(user: str, what: str) -> dict[str, Any]:
     """Popen's arguments that make the process run as `user`, with all of that user's groups."""
     if not user:
         return {}
@@ -128,8 +139,7 @@ def _find(program: str | None, launch: Launch, what: str) -> str | None:
 
     None: the shell will find what it runs; its folder alone can be missing.
     """
-    if not os.path.isdir(launch.directory):  # noqa: PTH112  (pathlib costs 1 MB that nothing else here needs)
-        raise FolderMissing(f"{what}: no such directory: {launch.directory}")
+    refuse_folder(launch, what)
     if program is None:
         return None
     path = launch.env.get("PATH", _PATH)

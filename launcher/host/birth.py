@@ -1,8 +1,8 @@
 """What a child of the zygote does with itself, so that it is what a process started for its one app alone would be.
 
 A session of its own; its pipe as standard output and error; its socket at descriptor 3 with LISTEN_*; its environment,
-directory, limits and user; the command line that `ps` shows. Numbers drawn at random are no other child's: `random` sees
-to that by itself and numpy is told; `os.urandom`, and with it `secrets`, `uuid4` and ssl, ask the kernel each time.
+directory, limits and user; the command line that `ps` shows. Its random numbers are no other child's: `random` sees to
+that by itself, numpy is told; `os.urandom`, with `secrets` and `uuid4`, asks the kernel, and ssl notices a fork.
 Knows the process; nothing of channels, and nothing of what is served.
 """
 
@@ -24,7 +24,7 @@ MARK = "LAUNCHER_MARK"
 
 
 class Order(NamedTuple):
-    """What a child is to be: an app's process, started in `directory` as `identity` (uid, gid, groups), if that is said.
+    """What a child is to be: an app's process in `directory`, run as `identity` (uid, gid, groups) if that is said.
 
     It begins when a byte comes through `gate`; if that is closed instead, nobody will know of it and it ends.
     """

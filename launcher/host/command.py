@@ -93,7 +93,12 @@ def parse_arguments() -> Namespace:
     parser.add_argument("--preload", action="append", default=[], metavar="MODULE", help="import it before any fork")
     parser.add_argument("--without", action="append", default=[], metavar="MODULE", help="leave it to the forks")
     parser.add_argument(
-        "--share", action="append", default=[], nargs="+", metavar=("APP", "FOLDER"), help="import what these import alike"
+        "--share",
+        action="append",
+        default=[],
+        nargs="+",
+        metavar=("APP", "FOLDER"),
+        help="import what these import alike",
     )
     parser.add_argument("--group", default="", help="what these apps are called together")
     parser.add_argument("--grace", type=float, default=10.0, help="seconds that the end of all of them may take")

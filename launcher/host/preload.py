@@ -1,7 +1,7 @@
-"""What is imported once, before any app is forked; and no module that leaves threads running, for a fork has none of
-them while what they held or were about to do is copied.
+"""What is imported once, before any app is forked: no module that leaves threads running.
 
-Where one does, its import cannot be undone: the process begins anew without it, and each app imports it for itself.
+A fork has none of them, but a copy of the locks they held and of what they were about to do. Where one leaves any, its
+import cannot be undone: the process begins anew without it, and each app imports it for itself.
 Knows modules and threads; nothing of apps.
 """
 
@@ -57,11 +57,13 @@ def preload(names: Iterable[str], *, asked_for: Container[str]) -> Preloaded:
 def begin_anew_without(threaded: dict[str, str]) -> None:
     """Become a new process, of the same number, that imports the same modules but for these."""
     for name, threads in threaded.items():
-        _say(f'importing "{name}" leaves threads running ({threads}), which no fork has: each app imports it for itself')
+        _say(
+            f'importing "{name}" leaves threads running ({threads}), which no fork has: each app imports it for itself'
+        )
     without = [word for name in threaded for word in ("--without", name)]
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:], *without])
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:], *without])  # noqa: S606  (ourselves)
 
 
 def refuse_hidden(paths: Iterable[str], modules: Container[str]) -> None:

@@ -4,7 +4,7 @@
 a copy of that. So it is written over, as PostgreSQL and sendmail do it (PR_SET_MM would need a privilege). By the
 environment the launcher also knows whose an orphan is that never executed a program of its own.
 
-Linux only. Knows memory; must be called when nothing refers to the old strings any more: `os.environ` has been replaced.
+Linux only. Knows memory. Nothing may refer to the old strings any more: `os.environ` must have been set anew.
 """
 
 from __future__ import annotations

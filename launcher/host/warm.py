@@ -1,8 +1,8 @@
-"""What is exercised once before any fork, so that no child has to: modules that are imported at first use, caches, and
-bytecode, which Python 3.11 rewrites as it runs and each child would rewrite on pages of its own.
+"""What is exercised once before any fork, so that no child has to.
 
-A few requests are served over a connection of this process with itself, in an event loop that is closed again. It
-leaves no thread. What goes wrong here is left to the children, who will meet it and tell.
+Modules are imported at first use, caches are filled, and Python 3.11 rewrites bytecode as it runs: each child would do
+so on pages of its own. A few requests are served over a connection of this process with itself, in an event loop that
+is closed again. It leaves no thread. What goes wrong here is left to the children, who will meet it and tell.
 Knows uvicorn, FastAPI and pydantic; nothing of forks.
 """
 
@@ -22,8 +22,7 @@ from .listener import Listener, loop_factory
 _ROUNDS = 10
 _REQUESTS = (
     b"GET /?number=1 HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n",
-    b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n"
-    b'{"number": 1}',
+    b'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n{"number": 1}',
 )
 #: In seconds; it takes a tenth.
 _PATIENCE = 5.0

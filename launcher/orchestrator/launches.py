@@ -6,13 +6,14 @@ knows (LISTEN_PID). What it needs of the machine it asks of the World; it starts
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from posixpath import join
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from launcher.errors import LauncherError
 from launcher.host import SERVE, channel_of
 from launcher.orchestrator.orders import App, HeldSocket, Launch
 from launcher.plan.model import Instance, Plan
@@ -49,8 +50,8 @@ def build_launch(plan: Plan, instance: str, generation: int, *, world: World, pr
     launch = Launch(
         instance=instance,
         generation=generation,
-        argv=() if one.is_component else _argv(plan, one, names, directory=directory, env=env, world=world),
-        app=_app(plan, one, names, directory=directory, env=env) if one.is_component else None,
+        argv=() if one.is_hosted else _argv(plan, one, names, directory=directory, env=env, world=world),
+        app=_app(plan, one, names, directory=directory, env=env) if one.is_hosted else None,
         shell=names.command(service.command) if isinstance(service.command, str) else "",
         directory=directory,
         env=env,
@@ -166,10 +167,27 @@ def _argv(
     words = (world.python_for(service.python or plan.python or None), "-u", SERVE)
     if service.app is None:
         channel = channel_of(world.run_folder(), one.group)
+        if forks := plan.forks_of(one.group):
+            return (*words, "--zygote", channel, "--group", one.group, *_shared(plan, forks, names, world=world))
         return (*words, "--channel", channel, "--group", one.group, "--grace", f"{_before(service.stop.grace):g}")
     first, *others = _paths(plan, service, names, directory, env)
     more = (word for path in others for word in ("--pythonpath", path))
     return (*words, service.app, "--directory", first, *more, "--drain", f"{service.stop.drain:g}")
+
+
+def _shared(plan: Plan, forks: Sequence[Instance], names: _Names, *, world: World) -> Iterator[str]:
+    """What is to be imported before these are forked: the modules named, or the apps that it is to be found from."""
+    for module in plan.preload or ():
+        yield from ("--preload", module)
+    for one in forks if plan.preload is None else ():
+        service = plan.services[one.service]
+        try:
+            env = _environment(plan, one, names, world=world, ours=_ours(plan, one, 0))
+            folder = _below(plan.root, names.text(service.directory, env))
+            paths = _paths(plan, service, names, folder, env)
+        except LauncherError:
+            continue  # its own start will say so
+        yield from ("--share", service.app or "", *paths)
 
 
 def _app(plan: Plan, one: Instance, names: _Names, *, directory: str, env: Mapping[str, str]) -> App:

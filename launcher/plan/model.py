@@ -37,7 +37,7 @@ class Instance(Struct, frozen=True, kw_only=True):
     port: int | None = None
     #: Whether the number was drawn (`auto`) and may be another one next time.
     port_drawn: bool = False
-    #: The group of services in one process that it belongs to, as a component, or as the host of all of them.
+    #: The group of services in, or forked from, one process that it belongs to; or whose host it is.
     group: str = ""
 
     @property
@@ -46,9 +46,19 @@ class Instance(Struct, frozen=True, kw_only=True):
         return self.engine is EngineName.MERGED
 
     @property
+    def is_forked(self) -> bool:
+        """Whether it is forked from the process of its group's host."""
+        return self.engine is EngineName.FORKED
+
+    @property
+    def is_hosted(self) -> bool:
+        """Whether a host brings it about."""
+        return self.is_component or self.is_forked
+
+    @property
     def is_host(self) -> bool:
-        """Whether it is the process in which the components of its group run."""
-        return bool(self.group) and not self.is_component
+        """Whether it is the process in which the components of its group run, or from which it is forked."""
+        return bool(self.group) and not self.is_hosted
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -69,6 +79,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     log: Log = Log()
     #: The interpreter that serves `app` services where a service names none; empty: found at run time.
     python: str
+    #: What is imported before forked services are; None: found from their imports.
+    preload: tuple[str, ...] | None = None
     services: dict[str, Service]
     instances: dict[str, Instance]
     edges: tuple[Edge, ...]
@@ -92,6 +104,10 @@ class Plan(Struct, frozen=True, kw_only=True):
     def components_of(self, group: str) -> list[Instance]:
         """What runs in the process of a group."""
         return [one for one in self.instances.values() if one.is_component and one.group == group]
+
+    def forks_of(self, group: str) -> list[Instance]:
+        """What is forked from the process of a group."""
+        return [one for one in self.instances.values() if one.is_forked and one.group == group]
 
     def edges_from(self, service: str) -> list[Edge]:
         """What `service` waits for."""

@@ -1,7 +1,7 @@
-"""Placement: which services share a process, and the service that this process is, `host.GROUP`.
+"""Placement: which services share a process or are forked from one, and the service that this is, `host.GROUP`.
 
 A host is an instance like any other: started first, backed off, stopped last. Each component waits for it, and is
-restarted with it. Pure; from the profile alone.
+restarted with it; what is forked from it waits for it to start, and goes on without it. Pure; from the profile alone.
 """
 
 from __future__ import annotations
@@ -13,28 +13,40 @@ from msgspec.structs import replace
 
 from launcher.errors import CannotShare, LauncherError
 from launcher.plan.model import Edge
-from launcher.profile.groups import group_of
-from launcher.profile.model import Condition, Health, OnLoss, Policy, Profile, Restart, Service, Stop
+from launcher.profile.groups import forked_group_of, group_of
+from launcher.profile.model import Condition, EngineName, Health, OnLoss, Policy, Profile, Restart, Service, Stop
 
 #: How much longer than its slowest component a host may take to end, in seconds.
 SLACK = 2.0
 
 
 class Placed(Struct, frozen=True, kw_only=True):
-    """A profile with the hosts among its services; the group of each component; the hosts' edges."""
+    """A profile with the hosts among its services; the group of each service that has one; the hosts' edges."""
 
     profile: Profile
     chosen: list[str]
     #: By service.
     groups: Mapping[str, str]
+    #: The services that are forked.
+    forked: frozenset[str]
     #: By host service.
     hosts: Mapping[str, str]
     edges: tuple[Edge, ...]
 
+    def engine_of(self, service: str, otherwise: EngineName) -> EngineName:
+        """What runs a service."""
+        if service in self.forked:
+            return EngineName.FORKED
+        return EngineName.MERGED if service in self.groups else otherwise
+
 
 def place(profile: Profile, chosen: Sequence[str], problems: list[LauncherError]) -> Placed:
     """Add a host for each group of the chosen services, before the first of them."""
-    groups = {name: group for name in chosen if (group := group_of(profile.services[name], profile.settings.mode))}
+    mode = profile.settings.mode
+    merged = {name: group for name in chosen if (group := group_of(profile.services[name], mode))}
+    forked = {name: group for name in chosen if (group := forked_group_of(profile.services[name], mode))}
+    groups = merged | forked
+    problems += _of_both_kinds(merged, forked)
     services: dict[str, Service] = {}
     hosts: dict[str, str] = {}
     edges = []
@@ -46,14 +58,17 @@ def place(profile: Profile, chosen: Sequence[str], problems: list[LauncherError]
         host = host_name(group)
         if host not in services:
             members = [one for one, its in groups.items() if its == group]
-            services[host] = _host(profile, members, problems)
+            services[host] = (_zygote if name in forked else _host)(profile, members, problems)
             hosts[host] = group
-        services[name] = replace(service, replicas=1)
-        edges.append(Edge(dependent=name, dependency=host, condition=Condition.HEALTHY, on_loss=OnLoss.RESTART))
+        services[name] = service if name in forked else replace(service, replicas=1)
+        # What is forked goes on without the process it came from.
+        on_loss = OnLoss.IGNORE if name in forked else OnLoss.RESTART
+        edges.append(Edge(dependent=name, dependency=host, condition=Condition.HEALTHY, on_loss=on_loss))
     return Placed(
         profile=replace(profile, services=services),
         chosen=[name for name in services if name in hosts or name in chosen],
         groups=groups,
+        forked=frozenset(forked),
         hosts=hosts,
         edges=tuple(edges),
     )
@@ -81,22 +96,40 @@ def _host(profile: Profile, members: Sequence[str], problems: list[LauncherError
     )
 
 
-def _apart(first: str, one: Service, name: str, other: Service) -> list[CannotShare]:
+def _zygote(profile: Profile, members: Sequence[str], problems: list[LauncherError]) -> Service:
+    """The service that forks these. Each of them has its own directory, user and limits; the interpreter is one."""
+    first = profile.services[members[0]]
+    for name in members[1:]:
+        problems += _apart(members[0], first, name, profile.services[name], keys=("python",))
+    return Service(python=first.python, health=Health(notify=True), restart=Restart(policy=Policy.ALWAYS))
+
+
+def _of_both_kinds(merged: Mapping[str, str], forked: Mapping[str, str]) -> list[CannotShare]:
+    """A group has one process, and that serves or forks."""
+    return [
+        CannotShare(
+            f'{name} is to be forked from the process of the group "{group}", and {other} to run in it',
+            remedy=f'Give {name} a group of another name: placement = "forked:NAME".',
+        )
+        for name, group in forked.items()
+        for other in [one for one, its in merged.items() if its == group][:1]
+    ]
+
+
+def _apart(
+    first: str, one: Service, name: str, other: Service, *, keys: tuple[str, ...] = ("directory", "python")
+) -> list[CannotShare]:
     """What keeps two services from sharing a process."""
-    found = []
-    for key, ours, theirs in (
-        ("directory", one.directory, other.directory),
-        ("python", one.python, other.python),
-    ):
-        if ours != theirs:
-            found.append(
-                CannotShare(
-                    f"{first} and {name} cannot share a process: `{key}` is {_shown(ours)} for {first} "
-                    f"and {_shown(theirs)} for {name}",
-                    remedy=f'Give {name} placement = "own", or a group of its own (placement = "merged:NAME").',
-                )
-            )
-    return found
+    kind = "forked" if keys == ("python",) else "merged"
+    return [
+        CannotShare(
+            f"{first} and {name} cannot share a process: `{key}` is {_shown(ours)} for {first} "
+            f"and {_shown(theirs)} for {name}",
+            remedy=f'Give {name} placement = "own", or a group of its own (placement = "{kind}:NAME").',
+        )
+        for key in keys
+        if (ours := getattr(one, key)) != (theirs := getattr(other, key))
+    ]
 
 
 def _shown(value: str | None) -> str:

@@ -78,11 +78,16 @@ def _facts(plan: Plan, name: str) -> Iterator[tuple[str, str]]:
     service = plan.services[name]
     instances = plan.instances_of(name)
     if instances[0].is_host:
-        yield "serves", ", ".join(one.service for one in plan.components_of(instances[0].group))
+        group = instances[0].group
+        for does, found in (("serves", plan.components_of(group)), ("forks", plan.forks_of(group))):
+            if found:
+                yield does, ", ".join(dict.fromkeys(one.service for one in found))
     else:
         yield ("app", service.app) if service.app is not None else ("command", _command(service.command or ""))
     if instances[0].is_component:
         yield "in", plan.host_of(instances[0].group).name
+    if instances[0].is_forked:
+        yield "from", plan.host_of(instances[0].group).name
     if ports := ", ".join(str(instance.port) for instance in instances if instance.port is not None):
         yield "port", f"{ports} (drawn)" if instances[0].port_drawn else ports
     if service.health is not None:

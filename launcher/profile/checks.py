@@ -22,7 +22,7 @@ from launcher.errors import (
 )
 from launcher.profile.addresses import is_loopback, parse_listen
 from launcher.profile.decode import Decoded
-from launcher.profile.groups import PLACEMENT, group_of
+from launcher.profile.groups import PLACEMENT, forked_group_of, group_of
 from launcher.profile.interpolate import ReferenceKind, references
 from launcher.profile.layers import WAYS_TO_CHECK
 from launcher.profile.model import Api, Health, History, Limits, Notify, Policy, Service
@@ -36,6 +36,9 @@ _APP = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w
 _TIMING = ("interval", "timeout", "retries", "start_interval")
 _LAST_EXIT_CODE = 255
 _STATUSES = range(100, 600)
+#: How variables begin that Python, the dynamic linker and the C library read once.
+_READ_AT_START = ("PYTHON", "LD_", "MALLOC_", "GLIBC_")
+_OWN = 'Put it in [env], for all of them, or give the service placement = "own".'
 #: How the address of a store begins.
 STORES = ("redis://", "rediss://", "unix://")
 
@@ -195,15 +198,28 @@ def _check_app(context: Context, path: Path, service: Service) -> None:
 def _check_placement(context: Context, path: Path, service: Service) -> None:
     own = (*path, "placement")
     if not PLACEMENT.fullmatch(service.placement):
-        remedy = 'Write "auto", "own", "merged", or "merged:NAME" with a NAME that begins with a letter.'
+        remedy = 'Write "auto", "own", "merged" or "forked"; "merged:NAME" or "forked:NAME", beginning with a letter.'
         context.say(WrongType, own, f'there is no placement "{service.placement}"', remedy=remedy)
         return
     if service.app is None:
         if context.written(own) and service.placement not in ("auto", "own"):
             context.say(ContradictoryKeys, own, "is for an `app` only, and this service has none")
         return
-    if not group_of(service, context.profile.settings.mode):
-        return
+    mode = context.profile.settings.mode
+    if forked_group_of(service, mode):
+        _check_forked(context, path, service)
+    if group_of(service, mode):
+        _check_merged(context, path, service)
+
+
+def _check_forked(context: Context, path: Path, service: Service) -> None:
+    for name in service.env:
+        if name.startswith(_READ_AT_START):
+            sentence = "is read when a program starts, and a forked service finds its Python started"
+            context.say(CannotShare, (*path, "env", name), sentence, remedy=_OWN)
+
+
+def _check_merged(context: Context, path: Path, service: Service) -> None:
     kept_apart = {
         ("user",): service.user,
         ("limits",): service.limits != Limits(),

@@ -22,10 +22,6 @@ VALUES: dict[Path, dict[str, str]] = {
     },
     ("launcher", "mode"): {
         "auto": "choosing the mode for each service",
-        "forked": "one import, then a process each",
-    },
-    ("services", "*", "placement"): {
-        "forked": "one import, then a process each",
     },
 }
 

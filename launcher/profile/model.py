@@ -210,7 +210,8 @@ class Defaults(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         str,
         says(
             "`app` only: `auto`, as the mode says; `own`: a process of its own; `merged`: one process with others, "
-            "`merged:NAME` with those of that name."
+            "`merged:NAME` with those of that name; `forked`: a process of its own, forked from one that has imported "
+            "what they have in common, `forked:NAME` from that of this name."
         ),
     ] = "auto"
     env: Annotated[dict[str, str], says("Environment of this service; values may use ${…}.")] = field(
@@ -315,7 +316,17 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "in the background then."
         ),
     ] = "local"
-    mode: Annotated[Mode, says("`multi`: a process per service; `single`: every `app` in one process.")] = Mode.MULTI
+    mode: Annotated[
+        Mode,
+        says(
+            "`multi`: a process per service; `single`: every `app` in one process; `forked`: one import, and a process "
+            "forked for every `app` (Linux)."
+        ),
+    ] = Mode.MULTI
+    preload: Annotated[
+        list[str] | None,
+        says("The modules imported before forked services are. Absent: those of others that at least two import."),
+    ] = None
     on_exit: Annotated[
         OnExit, says("`keep`: others go on when a service ends; `stop`: the end of one stops all, as honcho does.")
     ] = OnExit.KEEP

@@ -37,6 +37,8 @@ class EngineName(StrEnum):
     SUPERVISORD = "supervisord"
     #: Components of a host's process, which another engine runs.
     MERGED = "merged"
+    #: Processes forked from a host's.
+    FORKED = "forked"
 
 
 class Mode(StrEnum):
@@ -44,6 +46,7 @@ class Mode(StrEnum):
 
     MULTI = "multi"
     SINGLE = "single"
+    FORKED = "forked"
 
 
 class OnExit(StrEnum):

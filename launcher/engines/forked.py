@@ -1,0 +1,215 @@
+"""The forked engine: has apps forked from the zygote of their group, each a process of its own.
+
+It only brings them into the world: the system gives a fork that its parent leaves to the launcher, which adopts
+orphans, and from then on it is a process of the local engine like any other. Signals, output, exit codes, descendants,
+the guard and held sockets are that one's, and a zygote that dies takes nothing with it. Decides nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from launcher.engines.line import Line, Lost
+from launcher.engines.spawn import environment_of, identity_of, refuse_folder
+from launcher.errors import EngineCannot, HostAbsent, LauncherError, SpawnFailed
+from launcher.host import channel_of
+from launcher.host.frames import pack
+from launcher.orchestrator.events import Opened, Post, Spawned, SpawnRefused
+from launcher.orchestrator.orders import Launch, Run, Stop
+from launcher.plan.model import Plan
+from launcher.profile.model import EngineName
+
+if TYPE_CHECKING:
+    import socket
+    from typing import Any
+
+    from launcher.engines.local import LocalEngine
+    from launcher.engines.reader import Reader
+    from launcher.orchestrator.protocols import Sink
+
+
+class _Awaited:
+    """A start that the zygote has been asked for: our ends of its output and its gate, and a stop asked for since."""
+
+    def __init__(self, launch: Launch, group: str, pipe: int, gate: int) -> None:
+        self.launch = launch
+        self.group = group
+        self.pipe = pipe
+        self.gate = gate
+        self.stop: Callable[[], None] = _nothing
+
+
+class ForkedEngine:
+    """Speaks to the zygotes whose sockets lie in the run folder; `local` is the engine that the children end up with.
+
+    That one must be opened before, and closed after.
+    """
+
+    def __init__(self, *, local: LocalEngine, reader: Reader, run_folder: str) -> None:
+        self.can = local.can
+        self._local = local
+        self._reader = reader
+        self._folder = run_folder
+        # From here on the reader's thread's own.
+        self._lines: dict[str, Line] = {}
+        self._awaited: dict[Run, _Awaited] = {}
+
+    def open(self, plan: Plan, post: Post, output: Sink) -> None:  # noqa: ARG002  (it is the local engine's)
+        """Begin; nothing is adopted."""
+        self._plan = plan
+        self._post = post
+        post(Opened(EngineName.FORKED))
+
+    def change(self, plan: Plan) -> None:
+        """Go by another plan from now on."""
+        self._plan = plan
+
+    def start(self, launch: Launch) -> None:
+        """Have a process forked; Spawned or SpawnRefused follows."""
+        what = f'cannot start "{self._plan.instances[launch.instance].label}"'
+        try:
+            if not self._local.adopts_orphans:
+                raise EngineCannot(
+                    f"{what}: this system gives no orphans to the launcher, and a forked service is one",
+                    remedy='Forked services need Linux; elsewhere use mode = "multi", or placement = "own".',
+                )
+            refuse_folder(launch, what)
+            identity = identity_of(launch.user, what)
+            held = self._local.hold(launch)
+        except LauncherError as error:
+            self._post(SpawnRefused(launch.instance, launch.generation, error))
+            return
+        self._reader.call(partial(self._start, launch, identity, held.dup() if held is not None else None))
+
+    def stop(self, run: Run, how: Stop) -> None:
+        """As the local engine does; one that is being forked is stopped as soon as it is there."""
+        self._reader.call(partial(self._stop, run, partial(self._local.stop, run, how)))
+
+    def release(self, instance: str) -> None:
+        """Close the socket held for an instance."""
+        self._local.release(instance)
+
+    def close(self) -> None:
+        """Let go; what runs goes on."""
+        self._reader.call(self._drop)
+
+    # In the reader's thread ------------------------------------------------------------------------------------------
+
+    def _start(self, launch: Launch, identity: dict[str, Any], held: socket.socket | None) -> None:
+        assert launch.app is not None
+        group = launch.app.group
+        pipe, output = os.pipe()
+        waiting, gate = os.pipe()
+        awaited = self._awaited[launch.run] = _Awaited(launch, group, pipe, gate)
+        try:
+            line = self._connected(group)
+            descriptors = [output, waiting, *([held.fileno()] if held is not None else [])]
+            line.say(_order(launch, identity, self._local.mark_of(launch), descriptors), descriptors)
+        except Lost:
+            self._refuse(awaited, self._absent(awaited))
+        finally:
+            os.close(output)
+            os.close(waiting)
+            if held is not None:
+                held.close()
+
+    def _stop(self, run: Run, stop: Callable[[], None]) -> None:
+        awaited = self._awaited.get(run)
+        if awaited is None:
+            stop()
+        else:
+            awaited.stop = stop
+
+    def _connected(self, group: str) -> Line:
+        """The line to a group's zygote, made now unless it is there; raises Lost."""
+        line = self._lines.get(group)
+        if line is None:
+            line = self._lines[group] = Line(channel_of(self._folder, group))
+            self._listen(group, line)
+        return line
+
+    def _listen(self, group: str, line: Line) -> None:
+        self._reader.when_readable(line.fileno(), partial(self._hear, group, line))
+
+    def _hear(self, group: str, line: Line) -> None:
+        if self._lines.get(group) is not line:  # let go of meanwhile
+            return
+        try:
+            frames = line.take()
+        except Lost:
+            self._lose(group, line)
+            return
+        for head, _ in frames:
+            awaited = self._awaited.get(Run(head["name"], head["generation"])) if "name" in head else None
+            if awaited is not None and head["kind"] == "born":
+                self._take_in(awaited, head["pid"])
+            elif awaited is not None and head["kind"] == "unborn":
+                label = self._plan.instances[awaited.launch.instance].label
+                self._refuse(awaited, SpawnFailed(f'cannot start "{label}": {head["why"]}'))
+        self._listen(group, line)
+
+    def _take_in(self, awaited: _Awaited, pid: int) -> None:
+        """It is there: watch it, and let it begin."""
+        launch = awaited.launch
+        del self._awaited[launch.run]
+        self._post(Spawned(launch.instance, launch.generation, pid))
+        self._local.admit(launch, pid, os.fdopen(awaited.pipe, "rb", buffering=0))
+        os.write(awaited.gate, b"\n")
+        os.close(awaited.gate)
+        awaited.stop()
+
+    def _refuse(self, awaited: _Awaited, error: LauncherError) -> None:
+        launch = awaited.launch
+        del self._awaited[launch.run]
+        os.close(awaited.pipe)
+        os.close(awaited.gate)  # if it is there after all, it ends
+        self._post(SpawnRefused(launch.instance, launch.generation, error))
+
+    def _absent(self, awaited: _Awaited) -> LauncherError:
+        label = self._plan.instances[awaited.launch.instance].label
+        host = self._plan.host_of(awaited.group).label
+        return HostAbsent(f'cannot start "{label}": {host}, from which it is forked, does not answer')
+
+    def _lose(self, group: str, line: Line) -> None:
+        """The zygote is gone, and with it what it was asked for; what it has forked goes on."""
+        del self._lines[group]
+        line.close()
+        for awaited in [one for one in self._awaited.values() if one.group == group]:
+            self._refuse(awaited, self._absent(awaited))
+
+    def _drop(self) -> None:
+        for line in self._lines.values():
+            line.close()
+        self._lines.clear()
+        for awaited in self._awaited.values():
+            os.close(awaited.pipe)
+            os.close(awaited.gate)
+        self._awaited.clear()
+
+
+def _order(launch: Launch, identity: dict[str, Any], mark: str, descriptors: list[int]) -> bytes:
+    app, limits = launch.app, launch.limits
+    assert app is not None
+    asked = {"RLIMIT_NOFILE": limits.open_files, "RLIMIT_DATA": limits.memory}
+    return pack(
+        "fork",
+        msgspec.json.encode(environment_of(launch, mark)),
+        name=launch.instance,
+        generation=launch.generation,
+        target=app.target,
+        paths=app.paths,
+        drain=app.drain,
+        directory=launch.directory,
+        limits={name: limit for name, limit in asked.items() if limit is not None},
+        identity=[identity["user"], identity["group"], identity["extra_groups"]] if identity else None,
+        fds=len(descriptors),
+    )
+
+
+def _nothing() -> None:
+    """No stop has been asked for."""
