@@ -94,9 +94,9 @@ def come_into_being(order: Order) -> None:
     if order.sockets:
         os.environ["LISTEN_PID"] = str(os.getpid())
     time.tzset()
-    script = sys.orig_argv.index(sys.argv[0])
+    interpreter = sys.orig_argv[: sys.orig_argv.index(sys.argv[0])]
     sys.argv[1:] = [order.target, "--directory", *order.paths[:1]]
-    show([*sys.orig_argv[:script], *sys.argv], os.environ, first=MARK)
+    show([*interpreter, *sys.argv[:2]], os.environ, first=MARK)
 
 
 def begin(order: Order) -> None:

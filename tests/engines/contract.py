@@ -113,7 +113,7 @@ class EngineContract:
         if Can.KILL not in opened.can:
             pytest.skip("this engine ends nothing by force")
         run = Run("web.1", 1)
-        opened.start(launch(argv=python(DEAF)))
+        opened.start(self.runs(DEAF))
         sink.wait_for(run, b"up")
         opened.stop(run, TERM)
         opened.stop(run, TERM)
