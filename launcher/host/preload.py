@@ -95,11 +95,9 @@ def _count_native() -> int:
 
 def _described(thread: threading.Thread) -> str:
     """A thread's name, and where the function that it runs begins."""
-    frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001  (the documented way)
-    while frame is not None and frame.f_back is not None and frame.f_back.f_code.co_filename != threading.__file__:
-        frame = frame.f_back
-    at = f", {frame.f_code.co_filename}:{frame.f_code.co_firstlineno}" if frame is not None else ""
-    return f"{thread.name}{at}"
+    function = getattr(thread, "_target", None) or type(thread).run
+    code = getattr(function, "__code__", None)
+    return f"{thread.name}, {code.co_filename}:{code.co_firstlineno}" if code is not None else thread.name
 
 
 def _say(text: str) -> None:

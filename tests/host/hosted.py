@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 from textwrap import dedent
 
-from launcher.engines.hostline import HostLine, Lost, Measured
+from launcher.engines.hostline import HostLine, Measured
+from launcher.engines.line import Lost
 from launcher.host import SERVE, channel_of
 from launcher.orchestrator.events import Exited
 from launcher.orchestrator.orders import App, Launch, Run
