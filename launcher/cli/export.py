@@ -56,12 +56,16 @@ def export(args: Namespace) -> int:
 def warn_of_merging(target: Target, what: str) -> None:
     """Say that services which would share a process have one each here."""
     from launcher.errors import Caution, MergedElsewhere  # noqa: PLC0415
-    from launcher.profile.groups import group_of  # noqa: PLC0415
+    from launcher.profile.groups import forked_group_of, group_of  # noqa: PLC0415
 
     profile = target.loaded.profile
     merged = [name for name, service in profile.services.items() if group_of(service, profile.settings.mode)]
     if merged:
         text = f"{what} runs a process for each service: {', '.join(merged)} will not share one"
+        print(Caution(MergedElsewhere.code, text), file=sys.stderr)
+    forked = [name for name, service in profile.services.items() if forked_group_of(service, profile.settings.mode)]
+    if forked:
+        text = f"{what} starts each service by itself: {', '.join(forked)} will share no import"
         print(Caution(MergedElsewhere.code, text), file=sys.stderr)
 
 

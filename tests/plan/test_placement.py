@@ -64,6 +64,44 @@ def test_groups_have_a_host_each():
     assert "host.back" not in plan.ports
 
 
+def test_what_is_forked_waits_for_its_host_and_goes_on_without_it():
+    """Each is a process of its own, with its own directory, replicas too."""
+    plan = plan_of({"web": {**APP, "replicas": 2, "port": 9000}, "api": {**APP, "directory": "api"}}, "forked")
+    assert [(one.name, one.engine, one.group, one.port) for one in plan.instances.values()] == [
+        ("host.forked", EngineName.LOCAL, "forked", None),
+        ("web.1", EngineName.FORKED, "forked", 9000),
+        ("web.2", EngineName.FORKED, "forked", 9001),
+        ("api.1", EngineName.FORKED, "forked", plan.ports["api"][0]),
+    ]
+    assert [edge for edge in plan.edges if edge.dependent == "web"] == [
+        Edge(dependent="web", dependency="host.forked", condition=Condition.HEALTHY, on_loss=OnLoss.IGNORE)
+    ]
+    text = describe(plan)
+    assert "  host.forked\n    forks    web, api\n" in text
+    assert "    from     host.forked\n" in text
+
+
+def test_one_group_has_one_process():
+    """Which serves, or forks."""
+    services = {"web": {**APP, "placement": "merged:x"}, "api": {**APP, "placement": "forked:x"}}
+    with pytest.raises(ProblemsFound) as caught:
+        plan_of(services, "multi")
+    (problem,) = caught.value.problems
+    assert isinstance(problem, CannotShare)
+    assert problem.sentence == 'api is to be forked from the process of the group "x", and web to run in it'
+
+
+def test_forks_of_two_interpreters_need_two_groups():
+    services = {"web": APP, "api": {**APP, "python": "/opt/python"}}
+    with pytest.raises(ProblemsFound) as caught:
+        plan_of(services, "forked")
+    (problem,) = caught.value.problems
+    assert "`python` is not set for web and" in problem.sentence
+    assert 'placement = "forked:NAME"' in problem.remedy
+    services["api"]["placement"] = "forked:other"
+    assert plan_of(services, "forked").services["host.other"].python == "/opt/python"
+
+
 def test_replicas_in_a_shared_process_are_one_component():
     plan = plan_of({"web": {**APP, "port": 9000, "replicas": 3}})
     assert [(one.name, one.label, one.port) for one in plan.instances.values() if one.is_component] == [

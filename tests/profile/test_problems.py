@@ -71,7 +71,22 @@ CASES = {
         ["1008 :3: launcher.api.token: ${services.db.url}: only variables can stand here"],
     ),
     "a key of no API": ("[launcher.api]\nport = 1", ["1004 :2: launcher.api.port: unknown key"]),
-    "a later value": ("[launcher]\nmode = 'forked'", ['1006 :2: launcher.mode = "forked": not in this version (one import, then a process each)']),
+    "a later value": ("[launcher]\nmode = 'auto'", ['1006 :2: launcher.mode = "auto": not in this version (choosing the mode for each service)']),
+    "no such placement": (
+        "[services.a]\napp = 'a:b'\nplacement = 'forked:1'",
+        ['1005 :3: services.a.placement: there is no placement "forked:1"'],
+    ),
+    "a command is not forked": (
+        "[services.a]\ncommand = 'x'\nplacement = 'forked'",
+        ["1009 :3: services.a.placement: is for an `app` only, and this service has none"],
+    ),
+    "what Python reads when it starts": (
+        "[launcher]\nmode = 'forked'\n[services.a]\napp = 'a:b'\nenv = { PYTHONPATH = 'lib', A = '1' }",
+        [
+            "7001 :5: services.a.env.PYTHONPATH: is read when a program starts, "
+            "and a forked service finds its Python started"
+        ],
+    ),
     "neither app nor command": ("[services.a]\nport = 1", ["1009 :1: services.a: has neither `app` nor `command`"]),
     "both app and command": (
         "[services.a]\napp = 'a:b'\ncommand = 'x'",
