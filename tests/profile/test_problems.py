@@ -82,10 +82,7 @@ CASES = {
     ),
     "what Python reads when it starts": (
         "[launcher]\nmode = 'forked'\n[services.a]\napp = 'a:b'\nenv = { PYTHONPATH = 'lib', A = '1' }",
-        [
-            "7001 :5: services.a.env.PYTHONPATH: is read when a program starts, "
-            "and a forked service finds its Python started"
-        ],
+        ["7001 :5: services.a.env.PYTHONPATH: is read when a program starts, and a forked service finds its Python"],
     ),
     "neither app nor command": ("[services.a]\nport = 1", ["1009 :1: services.a: has neither `app` nor `command`"]),
     "both app and command": (
