@@ -21,6 +21,7 @@ import signal
 import socket
 import sys
 from collections import deque
+from contextlib import suppress
 from typing import Any
 
 from .address import listen
@@ -30,12 +31,14 @@ from .notify import notify
 
 _AT_ONCE = 1 << 18
 _MOST_DESCRIPTORS = 64
+_ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
 class Zygote:
     """Listens at `path`."""
 
     def __init__(self, path: str, *, group: str) -> None:
+        self._path = path
         self._listener = listen(path)
         self._listener.setblocking(True)
         self._group = group
@@ -45,7 +48,10 @@ class Zygote:
 
     def fork_as_told(self) -> Order:
         """Until a signal ends this process; returns in each child, with what it is."""
-        handlers = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGTERM, signal.SIGINT)}
+        handlers = {number: signal.signal(number, self._end) for number in _ENDING}
+        self._woken, waker = os.pipe()  # a signal that comes just before `poll` would not wake it
+        os.set_blocking(waker, False)
+        wakeup = signal.set_wakeup_fd(waker)
         gc.freeze()  # what has been imported stays: no collection, here or in a child, need touch its pages
         try:
             notify("READY=1")
@@ -54,8 +60,12 @@ class Zygote:
         order = None
         while order is None:
             order = self._turn()
+        signal.set_wakeup_fd(wakeup)
         for number, handler in handlers.items():
             signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+        os.close(self._woken)
+        os.close(waker)
         self._hang_up()
         self._listener.close()
         begin(order)
@@ -63,6 +73,7 @@ class Zygote:
 
     def _turn(self) -> Order | None:
         poll = select.poll()
+        poll.register(self._woken, select.POLLIN)
         poll.register(self._listener, select.POLLIN)
         if self._peer is not None:
             poll.register(self._peer, select.POLLIN)
@@ -101,6 +112,7 @@ class Zygote:
     def _fork(self, order: Order) -> bool:
         """Fork, and tell of it; True in the child."""
         answers, answer = os.pipe()
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)  # our way to end is not the child's
         try:
             between = os.fork()
             if not between:
@@ -110,11 +122,17 @@ class Zygote:
             told = {}
         except OSError as error:
             told = _refusal(error)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
         os.close(answer)
         with open(answers, "rb") as pipe:  # noqa: PTH123  (a descriptor)
             told = told or json.loads(pipe.read() or b'{"why": "it ended before it began"}')
         self._say("unborn" if "why" in told else "born", name=order.name, generation=order.generation, **told)
         return False
+
+    def _end(self, *_: object) -> None:
+        with suppress(OSError):
+            os.unlink(self._path)  # noqa: PTH108  (pathlib is a megabyte that an app may not need)
+        os._exit(0)
 
     def _say(self, kind: str, **about: Any) -> None:
         if self._peer is None:

@@ -175,6 +175,7 @@ def test_stop_leaves_nothing(up):
     pids = {view["pid"] for view in up.status().values()}
     assert up.run("stop").returncode == 0
     assert not any(is_alive(pid) for pid in pids)
+    assert not list((up.root / ".launcher" / "dev").glob("*.sock"))
 
 
 def test_a_launcher_that_is_killed_leaves_nothing(up):
