@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -133,6 +134,21 @@ class TestForkedEngine(EngineContract):
         events.until(Exited)
         assert sink.output[Run("web.1", 1)] == b"(77, 77)"
         assert sink.output[Run("web.1", 2)] != b"(77, 77)"
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root may change the user")
+    def test_a_user_comes_with_all_of_its_groups(self, opened: Engine, events: Events, sink: Memory, run: Path) -> None:
+        """As the local engine has it; the app is imported as that user."""
+        run.chmod(0o755)
+        self.modules = run / "modules"
+        self.modules.mkdir()
+        opened.start(
+            self.runs("import os; print(os.getresuid(), os.getresgid(), os.getgroups(), end='')", user="nobody")
+        )
+        events.until(Exited)
+        entry = pwd.getpwnam("nobody")
+        user, group = (entry.pw_uid,) * 3, (entry.pw_gid,) * 3
+        groups = os.getgrouplist("nobody", entry.pw_gid)
+        assert sink.output[Run("web.1", 1)].decode() == f"{user} {group} {groups}"
 
     def test_without_a_zygote_nothing_starts(
         self, opened: Engine, events: Events, zygote: subprocess.Popen[bytes]
