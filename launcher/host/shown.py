@@ -11,27 +11,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+try:
+    import ctypes
+except ImportError:  # a Python that was built without it: what is shown is the parent's
+    ctypes = None  # type: ignore[assignment]
+
 #: Where `/proc/self/stat` has arg_start, arg_end, env_start, env_end, counted from what follows the name.
 _AREA = slice(45, 49)
 
 
 def show(words: Sequence[str], environ: Mapping[str, str], *, first: str) -> None:
     """Show this command line and as much of this environment as there is room for, the variable `first` before all."""
-    import ctypes  # noqa: PLC0415  (imported before the fork, by `prepare`)
-
+    if ctypes is None:
+        return
     with open("/proc/self/stat", "rb") as stat:  # noqa: PTH123  (pathlib is a megabyte that an app may not need)
         line = stat.read()
     arguments, arguments_end, variables, variables_end = map(int, line[line.rfind(b")") + 2 :].split()[_AREA])
-    _overwrite(ctypes, arguments, arguments_end, [word.encode(errors="surrogateescape") for word in words])
+    _overwrite(arguments, arguments_end, [word.encode(errors="surrogateescape") for word in words])
     ordered = sorted(environ.items(), key=lambda item: item[0] != first)
     lines = [f"{name}={value}".encode(errors="surrogateescape") for name, value in ordered]
-    _overwrite(ctypes, variables, variables_end, lines)
+    _overwrite(variables, variables_end, lines)
 
 
-def _overwrite(ctypes: object, start: int, end: int, strings: Sequence[bytes]) -> None:
+def _overwrite(start: int, end: int, strings: Sequence[bytes]) -> None:
+    if not start:
+        return  # a kernel that does not say
     text = b""
     for string in strings:
         if len(text) + len(string) + 1 > end - start:
             continue
         text += string + b"\0"
-    ctypes.memmove(start, text.ljust(end - start, b"\0"), end - start)  # type: ignore[attr-defined]
+    ctypes.memmove(start, text.ljust(end - start, b"\0"), end - start)
