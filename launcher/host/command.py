@@ -25,6 +25,10 @@ def main() -> int:
     arguments = parse_arguments()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # into a pipe Python would hold lines back
     what = arguments.app or arguments.group
+    if arguments.zygote:
+        from .birth import reserve_descriptors  # noqa: PLC0415  (only what is needed)
+
+        reserve_descriptors()
     try:
         # uvicorn first, the app's folders after it: a `click.py` of the app cannot break its server.
         from .listener import configure_logging  # noqa: PLC0415  (where it is missing we say so, without a traceback)
@@ -55,29 +59,14 @@ def main() -> int:
 
 def _fork_as_told(arguments: Namespace) -> Namespace:
     """Import what is to be shared, and fork; returns in each child, with what it is to serve."""
-    import gc  # noqa: PLC0415  (only what is needed)
+    from .preload import prepare, refuse_hidden  # noqa: PLC0415  (only what is needed)
+    from .zygote import Zygote  # noqa: PLC0415  (only what is needed)
 
-    gc.disable()  # what imports leave behind is little, and pages that a collection has touched are shared no more
-    from . import one, shown  # noqa: F401, PLC0415  (for the children)
-    from .birth import reserve_descriptors  # noqa: PLC0415  (as above)
-    from .preload import begin_anew_without, preload, refuse_hidden  # noqa: PLC0415  (as above)
-    from .shared_imports import App, in_common  # noqa: PLC0415  (as above)
-    from .warm import warm  # noqa: PLC0415  (as above)
-    from .zygote import Zygote  # noqa: PLC0415  (as above)
-
-    reserve_descriptors()
-    found = in_common([App(target, paths) for target, *paths in arguments.share])
-    wanted = [name for name in (*arguments.preload, *found) if name not in arguments.without]
-    preloaded = preload(wanted, asked_for=arguments.preload)
-    if preloaded.threaded:
-        begin_anew_without(preloaded.threaded)
-    warm()
+    shared = prepare(arguments.share, named=arguments.preload, without=arguments.without)
     order = Zygote(arguments.zygote, group=arguments.group).fork_as_told()
-    refuse_hidden(order.paths, preloaded.modules)
+    refuse_hidden(order.paths, shared)
     first, *others = order.paths
-    return Namespace(
-        app=order.target, directory=first, pythonpath=others, drain=order.drain, bind="", channel="", group=""
-    )
+    return Namespace(app=order.target, directory=first, pythonpath=others, drain=order.drain, bind="", channel="")
 
 
 def parse_arguments() -> Namespace:

@@ -7,14 +7,16 @@ Knows modules and threads; nothing of apps.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping, Sequence
 from importlib import import_module
-from typing import NamedTuple
 
+from .shared_imports import App, in_common
 from .target import CannotServe
+from .warm import warm
 
 #: These leave native threads and have them end and begin anew around a fork: OpenBLAS (blas_thread_shutdown by
 #: pthread_atfork) in numpy. Their threads are no reason to leave them out.
@@ -25,36 +27,52 @@ _SERVING = (
 )  # fmt: skip
 
 
-class Preloaded(NamedTuple):
-    """The modules that were not there before, and those whose import leaves threads, with what to say of them."""
+def prepare(shares: Iterable[Sequence[str]], *, named: Sequence[str], without: Container[str]) -> frozenset[str]:
+    """Have everything imported that is to be shared; the modules that serving a single app would not have imported yet.
 
-    modules: frozenset[str]
-    threaded: dict[str, str]
+    A share is an app and its folders. Raises CannotServe where threads run all the same.
+    """
+    from . import one, shown  # noqa: F401, PLC0415  (what children need)
+
+    alone = frozenset(sys.modules)
+    gc.disable()  # what imports leave behind is little, and pages that a collection has touched are shared no more
+    found = in_common([App(target, paths) for target, *paths in shares])
+    threaded, known = _import([name for name in (*named, *found) if name not in without], asked_for=named)
+    if threaded:
+        _begin_anew_without(threaded)
+    warm()
+    left = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    if left or _count_native() > known:
+        told = ", ".join(map(_described, left)) or "not of Python's threading"
+        raise CannotServe(f"threads run ({told}), whatever is imported, and no fork would have them")
+    return frozenset(sys.modules) - alone
 
 
-def preload(names: Iterable[str], *, asked_for: Container[str]) -> Preloaded:
-    """Import these modules, in order. One that cannot be imported is left out, and told of if it was asked for."""
-    before = frozenset(sys.modules)
+def _import(names: Iterable[str], *, asked_for: Container[str]) -> tuple[dict[str, str], int]:
+    """Import these modules, in order; those that leave threads, with what to say of them, and how many need not count.
+
+    One that cannot be imported is left out, and told of if it was asked for.
+    """
     threaded: dict[str, str] = {}
-    accepted, running = _count_native(), set(threading.enumerate())
+    known, running = _count_native(), set(threading.enumerate())
     for name in (*_SERVING, *names):
-        known = frozenset(sys.modules)
+        before = frozenset(sys.modules)
         try:
             import_module(name)
         except BaseException as error:  # noqa: BLE001  (sys.exit() and the like: the app that wants it will say so)
             if name in asked_for:
                 _say(f'cannot import "{name}" once for all: {type(error).__name__}: {error}')
         native = _count_native()
-        if _PREPARED & (sys.modules.keys() - known):
-            accepted = native
+        if _PREPARED & (sys.modules.keys() - before):
+            known = native
         started = [thread for thread in threading.enumerate() if thread not in running]
-        if started or native > accepted:
-            threaded[name] = ", ".join(map(_described, started)) or f"{native - accepted} not of Python's threading"
-            accepted, running = native, running.union(started)
-    return Preloaded(frozenset(sys.modules) - before, threaded)
+        if started or native > known:
+            threaded[name] = ", ".join(map(_described, started)) or f"{native - known} not of Python's threading"
+            known, running = native, running.union(started)
+    return threaded, known
 
 
-def begin_anew_without(threaded: dict[str, str]) -> None:
+def _begin_anew_without(threaded: Mapping[str, str]) -> None:
     """Become a new process, of the same number, that imports the same modules but for these."""
     for name, threads in threaded.items():
         _say(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -60,7 +61,9 @@ def shop(project):
     """Three services, none started."""
     for name in SERVICES:
         project.file(f"{name}.py" if name != "orders" else "orders/orders.py", APP)
-    project.profile(PROFILE)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        first = min(listener.getsockname()[1], 65500)
+    project.profile(f'[launcher]\nports = "{first}-{first + 30}"\n{PROFILE}')
     project.environ["LAUNCHER__LAUNCHER__MODE"] = "forked"
     return project
 

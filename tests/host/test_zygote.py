@@ -120,6 +120,17 @@ def test_numpy_is_known_to_end_its_threads_before_a_fork(zygote, site):
     assert one.output() == f"numpy imported by {one.process.pid}\n"
 
 
+def test_threads_that_run_in_any_case_are_told(tmp_path, site):
+    """Of a module that is imported whenever this Python starts; nothing is forked then."""
+    path = site(sitecustomize=THREAD)
+    done = subprocess.run(
+        [sys.executable, SERVE, "--zygote", str(tmp_path / "z"), "--group", "g"],
+        capture_output=True, text=True, check=False, timeout=TIMEOUT, env={"PYTHONPATH": path},
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert f'cannot serve "g": threads run (flusher, {path}/sitecustomize.py:3), whatever is imported' in done.stderr
+
+
 def test_numpys_random_numbers_are_each_childs_own(zygote, site):
     random = "random = sys.modules['numpy.random'] = SimpleNamespace(seed=lambda: print('seeded'))"
     path = site(numpy=f"from types import SimpleNamespace\nimport sys\n{random}")
@@ -132,6 +143,7 @@ def test_a_module_of_an_app_is_never_another_ones_silently(zygote, site):
     """In a process of its own the app would find its own `helper`; here that cannot be, and is said."""
     path = site(common="import helper", helper="")
     one = zygote(apps={name: importing("common") for name in "ab"}, PYTHONPATH=path)
+    assert one.output() == ""
     one.write("helper", "")
     child = one.fork("a")
     assert child.wait() == 1
