@@ -15,7 +15,7 @@ from msgspec import Struct
 from launcher.errors import NotExportable
 from launcher.exporters.base import File
 from launcher.exporters.handover import Handover
-from launcher.exporters.supervisord import AGENT, most_files, patience
+from launcher.exporters.supervisord import most_files, patience
 from launcher.exporters.unitfile import Lines, command, escaped, quoted, seconds, written
 
 #: Variables for supervisord and everything in it, beside its configuration: secrets stand there.
@@ -85,7 +85,6 @@ def _service(given: Handover, boot: Boot) -> Lines:
     yield "EnvironmentFile", f"-{_literally(join(dirname(boot.configuration), VARIABLES))}"
     yield "ExecStart", command([boot.python, "-m", "supervisor.supervisord", "-n", "-c", boot.configuration])
     yield "ExecReload", control("update")
-    yield "ExecReload", control("restart", AGENT)
     # In the order of dependencies, with drain and stop commands; without an agent, SIGTERM stops it layer by layer.
     yield "ExecStop", f"-{control('down')}"
     yield "SyslogIdentifier", boot.name

@@ -50,8 +50,6 @@ def test_the_unit_as_it_is_written():
         "EnvironmentFile=-/srv/shop/deploy/supervisord.env\n"
         "ExecStart=/srv/venv/bin/python -m supervisor.supervisord -n -c /srv/shop/deploy/supervisord.conf\n"
         "ExecReload=/srv/venv/bin/python -m supervisor.supervisorctl -c /srv/shop/deploy/supervisord.conf update\n"
-        "ExecReload=/srv/venv/bin/python -m supervisor.supervisorctl -c /srv/shop/deploy/supervisord.conf "
-        "restart launcher\n"
         "ExecStop=-/srv/venv/bin/python -m supervisor.supervisorctl -c /srv/shop/deploy/supervisord.conf down\n"
         "SyslogIdentifier=launcher-shop\n"
         "KillMode=mixed\n"
