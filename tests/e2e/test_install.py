@@ -31,7 +31,7 @@ def systemd():
 def installed(systemd, project, tmp_path):
     """The ladder, installed in a folder with a name that systemd could take for something else, and running."""
     run = Path(tempfile.mkdtemp(prefix="l r-"))
-    project.root = tmp_path / "50% [a] $HOME" / "a shop"
+    project.root = tmp_path / "it is [a] $HOME" / "a shop"
     (project.root / "profiles").mkdir(parents=True)
     project.profile(f'{LADDER}\n[services.secret]\ncommand = "echo have $SHOP_WORD; exec sleep 600"\n')
     project.environ.update(systemd.environ)
