@@ -88,7 +88,6 @@ def test_what_an_agent_says_last_is_heard(
     supervisor = called(server, tmp_path)
     supervisor.shut_down()
     supervisor.close()
-    programs.start("web", {})  # nobody can be told of this
     programs.start("web", {})
     read(server, sockets)
     assert programs.ends
