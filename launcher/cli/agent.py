@@ -136,7 +136,7 @@ def _end(runtime: Runtime, status: int, folder: Path) -> int:
     if runtime.loop.was_left:
         return 0
     with suppress(Unreachable), closing(Supervisor(folder)) as supervisor:
-        supervisor.shut_down()
+        supervisor.shut_down(failed=status != 0)
     return status
 
 

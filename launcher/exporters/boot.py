@@ -20,6 +20,8 @@ from launcher.exporters.unitfile import Lines, command, escaped, quoted, seconds
 
 #: Variables for supervisord and everything in it, beside its configuration: secrets stand there.
 VARIABLES = "supervisord.env"
+#: What supervisord exits with where services have failed for good (`engines/supervisord/programs` says it there).
+GAVE_UP = 69
 #: How long supervisord waits for the agent, which it stops first, and has for itself: in seconds.
 _AGENT, _ITSELF = 10, 10
 #: systemd's own, behind the folder of launcher's environment.
@@ -92,6 +94,8 @@ def _service(given: Handover, boot: Boot) -> Lines:
     yield "TimeoutStopSec", seconds(_longest_stop(given))
     yield "Restart", "on-failure"
     yield "RestartSec", "1s"
+    # Services that have failed for good: the unit has, then, and nobody tries that again and again.
+    yield "RestartPreventExitStatus", str(GAVE_UP)
     # What the kernel kills for its memory is one service's failure, and the agent starts it again.
     yield "OOMPolicy", "continue"
     if files := most_files(given.plan):

@@ -119,8 +119,8 @@ def test_what_an_operator_stops_stays_stopped(systemd, installed, how):
         assert installed.project.run("stop", "--run-dir", str(installed.run_folder)).returncode == 0
     else:
         assert installed.ctl(how.split()[1]).returncode == 0
-    eventually(lambda: systemd.show(UNIT, "ActiveState") == "inactive")
-    assert (systemd.show(UNIT, "Result"), systemd.show(UNIT, "NRestarts")) == ("success", "0")
+    eventually(lambda: systemd.show(UNIT, "ActiveState") == "failed")
+    assert (systemd.show(UNIT, "Result"), systemd.show(UNIT, "NRestarts")) == ("exit-code", "0")
 
 
 def test_a_reload_restarts_what_changed_and_nothing_else(systemd, installed):
@@ -180,7 +180,7 @@ def test_a_restart_begins_anew(systemd, installed):
 
 
 def test_a_critical_service_that_fails_for_good_ends_everything(systemd, installed):
-    """Systemd takes that for an end, too, and does not start it again by itself."""
+    """Systemd takes that for a failure, and does not start it again by itself."""
     profile = installed.project.root / "profiles" / "dev.toml"
     failing = '[services.gone]\ncommand = "exit 7"\ncritical = true\nrestart = { delay = 0.01, burst = 1 }\n'
     profile.write_text(f"{profile.read_text(encoding='utf-8')}\n{failing}", encoding="utf-8")

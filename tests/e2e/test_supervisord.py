@@ -173,6 +173,16 @@ def test_supervisord_ends_and_nothing_is_left(up, how):
     assert "Traceback" not in up.log()
 
 
+def test_a_critical_program_that_fails_for_good_shows_in_the_exit_code(server, project):
+    """So that whoever runs supervisord hears of it."""
+    project.profile(
+        '[services.web]\ncommand = "exit 7"\ncritical = true\nrestart = { delay = 0.01, burst = 1 }\n'
+        '[services.db]\ncommand = "exec sleep 600"\n'
+    )
+    server.start()
+    assert server.process.wait(PATIENCE) == 69
+
+
 def test_a_reload_begins_anew(up):
     """Everything is stopped and started again, in order, by a new agent."""
     before = up.pid("db")

@@ -25,7 +25,7 @@ class Quick:
     def all(self) -> list[dict[str, object]]:
         return []
 
-    def shut_down(self) -> None:
+    def shut_down(self, *, failed: bool) -> None:  # noqa: ARG002
         self.ends = True
 
     def start(self, name: str, environment: dict[str, str]) -> dict[str, object]:  # noqa: ARG002
@@ -86,7 +86,7 @@ def test_what_an_agent_says_last_is_heard(
 ) -> None:
     """Though supervisord tells of something before it has read that; and what is printed then, the next one hears."""
     supervisor = called(server, tmp_path)
-    supervisor.shut_down()
+    supervisor.shut_down(failed=False)
     supervisor.close()
     programs.start("web", {})
     read(server, sockets)

@@ -218,9 +218,9 @@ class Supervisor:
         """Tell how everything is, for those who ask supervisord."""
         self._say(pack("state", state))
 
-    def shut_down(self) -> None:
-        """Have supervisord stop what runs, and end."""
-        self._say(pack("shutdown"))
+    def shut_down(self, *, failed: bool) -> None:
+        """Have supervisord stop what runs, and end; where it `failed`, with an exit code that says so."""
+        self._say(pack("shutdown", failed=failed))
 
     def close(self) -> None:
         """Hang up."""

@@ -142,7 +142,7 @@ def make(supervisord: Any, run: str = "", agent: str = "", **_config: str) -> In
         closing.append(Waker(options, goes_on=lambda: programs.is_ending_idly).close)
     else:
         say(f"supervisor {VERSION} is not known: it is slower here, and holds no sockets")
-    _before_cleanup(options, closing)
+    _before_cleanup(options, closing, programs)
     if not gc.get_freeze_count():  # what a second life makes may be garbage in a third
         gc.freeze()  # what is here stays to the end, which takes half the time if nobody looks through it
     interface = Interface(server, watchdog.trouble)
@@ -150,7 +150,7 @@ def make(supervisord: Any, run: str = "", agent: str = "", **_config: str) -> In
     return interface
 
 
-def _before_cleanup(options: Any, closing: list[Any]) -> None:
+def _before_cleanup(options: Any, closing: list[Any], programs: Programs) -> None:
     """Let go when supervisord ends or reloads: `cleanup` is what it calls last."""
     cleanup = options.cleanup
 
@@ -159,5 +159,7 @@ def _before_cleanup(options: Any, closing: list[Any]) -> None:
         for close in closing:
             close()
         cleanup()
+        if programs.exit_code:
+            raise SystemExit(programs.exit_code)
 
     options.cleanup = all_of_it

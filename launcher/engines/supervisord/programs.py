@@ -31,6 +31,8 @@ _MARK = "LAUNCHER_MARK"
 _STATUS = "launcher_wait_status"
 #: The socket that each program's next processes are handed: its descriptor and its name.
 _held: dict[str, tuple[int, str]] = {}
+#: What supervisord exits with where services have failed for good (`exporters.boot` tells systemd of it).
+GAVE_UP = 69  # EX_UNAVAILABLE of sysexits.h
 #: Who forks faster than this is beyond us.
 _MOST_ROUNDS = 20
 #: sd_listen_fds(3): the first descriptor handed over.
@@ -49,6 +51,8 @@ class Programs:
         self._supervisord = supervisord
         self._rpc = SupervisorNamespaceRPCInterface(supervisord)
         self._is_ending = False
+        #: What supervisord is to exit with.
+        self.exit_code = 0
 
     def all(self) -> list[dict[str, object]]:
         """Every program as it is, event listeners (the agent) too."""
@@ -123,8 +127,9 @@ class Programs:
             return False
         return not supervisord.stop_groups or not supervisord.stop_groups[-1].get_unstopped_processes()
 
-    def shut_down(self) -> None:
-        """Have supervisord stop what runs, and end."""
+    def shut_down(self, *, failed: bool) -> None:
+        """Have supervisord stop what runs, and end; where it `failed`, with an exit code that says so."""
+        self.exit_code = GAVE_UP if failed else 0
         with suppress(RPCError):  # it is ending already
             self._rpc.shutdown()
 

@@ -148,7 +148,7 @@ class Server:
                 self.state, self.told_at = payload, time.monotonic()
                 self.heard()  # only its loop can say this
             case "shutdown":
-                self._programs.shut_down()
+                self._programs.shut_down(failed=head["failed"])
 
     def _start(self, name: str, environment: dict[str, str]) -> None:
         self._aside = []
