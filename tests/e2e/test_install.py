@@ -119,8 +119,8 @@ def test_what_an_operator_stops_stays_stopped(systemd, installed, how):
         assert installed.project.run("stop", "--run-dir", str(installed.run_folder)).returncode == 0
     else:
         assert installed.ctl(how.split()[1]).returncode == 0
-    eventually(lambda: systemd.show(UNIT, "ActiveState") == "failed")
-    assert (systemd.show(UNIT, "Result"), systemd.show(UNIT, "NRestarts")) == ("exit-code", "0")
+    eventually(lambda: systemd.show(UNIT, "ActiveState") == "inactive")
+    assert (systemd.show(UNIT, "Result"), systemd.show(UNIT, "NRestarts")) == ("success", "0")
 
 
 def test_a_reload_restarts_what_changed_and_nothing_else(systemd, installed):
@@ -187,8 +187,8 @@ def test_a_critical_service_that_fails_for_good_ends_everything(systemd, install
     assert systemd.ctl("stop", UNIT).returncode == 0
     assert installed.export().returncode == 0
     assert systemd.ctl("start", UNIT).returncode == 0
-    eventually(lambda: systemd.show(UNIT, "ActiveState") == "inactive")
-    assert (systemd.show(UNIT, "Result"), systemd.show(UNIT, "NRestarts")) == ("success", "0")
+    eventually(lambda: systemd.show(UNIT, "ActiveState") == "failed")
+    assert (systemd.show(UNIT, "Result"), systemd.show(UNIT, "NRestarts")) == ("exit-code", "0")
     told = installed.project.run("status", "--run-dir", str(installed.run_folder)).stdout
     assert "exited with code 7; circuit open" in told
 
