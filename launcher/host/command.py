@@ -103,7 +103,9 @@ def bind(address: str) -> socket.socket:
     if not host or not port.isdigit():
         raise CannotServe(f'--bind takes HOST:PORT, not "{address}"')
     host = host.removeprefix("[").removesuffix("]")
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio sets TCP_NODELAY only where the socket says that it is TCP; without, answers in two parts take 40 ms.
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, int(port)))

@@ -45,6 +45,26 @@ def test_where_nobody_hands_over_a_socket_it_binds_one(write):
         assert it.ask("/").text == "hi"
 
 
+def test_an_answer_in_two_parts_goes_out_at_once(write):
+    """TCP_NODELAY is set on its connections: else each answer would wait for the client's acknowledgement."""
+    port = free_port()
+    folder = write(
+        hello="""
+        import gc
+
+        async def app(scope, receive, send):
+            assert scope["type"] == "http"
+            (transport,) = [one for one in gc.get_objects() if type(one).__name__ == "_SelectorSocketTransport"]
+            told = transport.get_extra_info("socket").getsockopt(6, 1)
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": str(told).encode()})
+        """
+    )
+    with serving_ready("hello:app", directory=folder, options=["--bind", f"127.0.0.1:{port}"], hands_over=False) as it:
+        it.port = port
+        assert it.ask("/").text == "1"
+
+
 def test_a_socket_that_is_handed_over_comes_before_an_address(write):
     with serving_ready(
         "hello:app", directory=write(hello=hello("'hi'")), options=["--bind", f"127.0.0.1:{free_port()}"]
