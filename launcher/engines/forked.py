@@ -106,12 +106,14 @@ class ForkedEngine:
         pipe, output = os.pipe()
         waiting, gate = os.pipe()
         awaited = self._awaited[launch.run] = _Awaited(launch, group, pipe, gate)
+        descriptors = [output, waiting, *([held.fileno()] if held is not None else [])]
         try:
             line = self._connected(group)
-            descriptors = [output, waiting, *([held.fileno()] if held is not None else [])]
             line.say(_order(launch, identity, self._local.mark_of(launch), descriptors), descriptors)
         except Lost:
             self._refuse(awaited, self._absent(awaited))
+            if group in self._lines:
+                self._lines[group].break_off()
         finally:
             os.close(output)
             os.close(waiting)

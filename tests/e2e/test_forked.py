@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -12,7 +13,10 @@ import pytest
 
 from tests.e2e.project import eventually, is_alive
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="orphans come to us on Linux only"),
+]
 SERVICES = ("catalog", "orders", "web")
 PROFILE = """
 [services.catalog]
@@ -172,6 +176,23 @@ def test_a_start_that_fails_is_told_and_rolled_back(shop):
     started = shop.run("start", "--detach", "--wait", "--set", "services.web.restart.policy=no")
     assert started.returncode == 4
     assert 'cannot serve "web:app": importing "web" raised ZeroDivisionError' in started.stdout + started.stderr
+
+
+def test_what_is_preloaded_is_renewed_with_the_host(shop):
+    """A restart of a service reads its own code anew, and finds the library as it was imported."""
+    library = shop.file("site/library.py", "VERSION = 1\n")
+    for name in ("catalog", "web"):
+        shop.file(f"{name}.py", f"{APP}\nimport library\nprint('library', library.VERSION, 'own', 1)\n")
+    profile = shop.root / "profiles" / "dev.toml"
+    profile.write_text(f'[env]\nPYTHONPATH = "{shop.root}/site:{shop.environ["PYTHONPATH"]}"\n{profile.read_text()}')
+    assert shop.run("start", "--detach", "--wait").returncode == 0
+    library.write_text("VERSION = 'two'\n")
+    shop.file("web.py", f"{APP}\nimport library\nprint('library', library.VERSION, 'own', 'two')\n")
+    assert shop.run("restart", "web").returncode == 0
+    assert "library 1 own two" in shop.run("logs", "web").stdout
+    assert shop.run("restart", "host.forked").returncode == 0
+    assert shop.run("restart", "web").returncode == 0
+    assert "library two own two" in shop.run("logs", "web").stdout
 
 
 def test_stop_leaves_nothing(up):

@@ -31,7 +31,10 @@ from launcher.profile.model import EngineName, Limits
 from tests.engines.contract import KILL, TERM, WAIT, EngineContract, told
 from tests.engines.world import PATIENCE, Events, Memory, alive, launch, wait_gone
 
-pytestmark = pytest.mark.slow  # each test starts an interpreter with uvicorn
+pytestmark = [
+    pytest.mark.slow,  # each test starts an interpreter with uvicorn
+    pytest.mark.skipif(sys.platform != "linux", reason="orphans come to us on Linux only"),
+]
 
 ZYGOTE = Instance(
     name="host.forked", service="host.forked", index=1, engine=EngineName.LOCAL, label="zygote", group="forked"

@@ -15,7 +15,10 @@ from tests.host.forking import Zygote
 from tests.host.hosted import HELLO, hello
 from tests.serving import TIMEOUT
 
-pytestmark = pytest.mark.slow  # each test starts an interpreter with uvicorn
+pytestmark = [
+    pytest.mark.slow,  # each test starts an interpreter with uvicorn
+    pytest.mark.skipif(sys.platform != "linux", reason="orphans come to us on Linux only"),
+]
 
 #: Says who has imported it.
 TELLS = "import os; print(f'{__name__} imported by {os.getpid()}')"
