@@ -50,6 +50,13 @@ class Answer(NamedTuple):
     headers: dict[str, str]
     text: str
 
+    def without(self, prefix: str) -> Answer:
+        """Take a prefix away wherever it stands, descriptions of an API included."""
+        headers = {name: value.replace(prefix, "") for name, value in self.headers.items()}
+        text = self.text.replace(f'"basePath": "{prefix}"', '"basePath": "/"')
+        text = text.replace(f',"servers":[{{"url":"{prefix}"}}]', "")
+        return Answer(self.status, headers, text.replace(prefix, ""))
+
 
 class Served(NamedTuple):
     """An application, the package it is in, and what it is asked, in this order."""
@@ -203,6 +210,14 @@ APPS = {
 def installed() -> dict[str, Served]:
     """Those that are."""
     return {name: served for name, served in APPS.items() if find_spec(served.package) is not None}
+
+
+def variables(data: Path) -> dict[str, str]:
+    """What all of them are given; each keeps its data in this folder."""
+    data.mkdir(exist_ok=True)
+    config = data / "radicale.conf"
+    config.write_text(f"[auth]\ntype = none\n[storage]\nfilesystem_folder = {data / 'calendars'}\n")
+    return {"DATA": str(data), "RADICALE_CONFIG": str(config), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 #: Of the headers, those that an application writes and that say the same each time.

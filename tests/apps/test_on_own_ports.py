@@ -8,19 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.apps.real import APPS, FOLDER, ask, installed
+from tests.apps.real import APPS, FOLDER, ask, installed, variables
 from tests.e2e.project import Project
 from tests.serving import serving_ready
 
 pytestmark = pytest.mark.slow
-
-
-def variables(data: Path) -> dict[str, str]:
-    """What all of them are given; each keeps its data in a folder of its own."""
-    data.mkdir(exist_ok=True)
-    config = data / "radicale.conf"
-    config.write_text(f"[auth]\ntype = none\n[storage]\nfilesystem_folder = {data / 'calendars'}\n")
-    return {"DATA": str(data), "RADICALE_CONFIG": str(config), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def folder_of(project: Project, name: str) -> Path:

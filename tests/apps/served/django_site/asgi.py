@@ -1,9 +1,8 @@
-"""The site as an ASGI app, with its static files."""
+"""The site as an ASGI app."""
 
 import os
 
-from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "django_site.settings")
-application = ASGIStaticFilesHandler(get_asgi_application())
+application = get_asgi_application()

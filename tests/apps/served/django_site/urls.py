@@ -1,11 +1,12 @@
-"""The admin, a page that a plain view writes and one that an asynchronous view does."""
+"""The admin, its static files, a page that a plain view writes and one that an asynchronous view does."""
 
 import json
 
 from django.contrib import admin
+from django.contrib.staticfiles.views import serve
 from django.db import connection
 from django.http import JsonResponse
-from django.urls import path, reverse
+from django.urls import path, re_path, reverse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
@@ -24,4 +25,9 @@ async def zone(request):
     return JsonResponse({"zone": timezone.get_current_timezone_name(), "at": reverse("zone")})
 
 
-urlpatterns = [path("admin/", admin.site.urls), path("notes", notes, name="notes"), path("zone", zone, name="zone")]
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("notes", notes, name="notes"),
+    path("zone", zone, name="zone"),
+    re_path("^static/(?P<path>.*)$", serve),
+]
