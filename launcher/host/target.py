@@ -72,10 +72,15 @@ def load_app(target: Target) -> tuple[Any, bool]:
     if not callable(app):
         source = f'what "{target.name}()" returned' if target.is_factory else f'"{target.name}"'
         raise CannotServe(f"{source} is {_a(app)}, not an ASGI or WSGI application")
-    required = _required_arguments(app)
-    if required == 0 and not target.is_factory:
+    fewest, most = _arguments(app)
+    if fewest == 0 and not target.is_factory:
         raise CannotServe(f'"{target.name}" takes no arguments: if it makes the app, write "{target.text}()"')
-    if required == 2 and not _is_async(app):  # noqa: PLR2004  (environ, start_response)
+    if most == 1:
+        raise CannotServe(
+            f'"{target.name}" takes one argument, as an app of ASGI 2 does: one takes three (ASGI 3: scope, receive, '
+            "send) or two (WSGI); guarantee_single_callable() of asgiref.compatibility makes one for ASGI 3 of it"
+        )
+    if fewest == 2 and not _is_async(app):  # noqa: PLR2004  (environ, start_response)
         return _wrap_wsgi(app), True
     return app, False
 
@@ -87,9 +92,12 @@ def _module(name: str) -> ModuleType:
         # A module that is missing *inside* the app is the app's failure, and its traceback says where.
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise CannotServe(f'importing "{name}" failed: there is no module "{error.name}"', origin=error) from error
-        hint = _did_you_mean(name, _modules_beside(error.name))
-        looked = ", ".join(path for path in sys.path if not path.startswith((sys.prefix, sys.base_prefix)))
-        raise CannotServe(f'there is no module "{name}"{hint}; looked in {looked or "sys.path"}') from None
+        looked = [path for path in sys.path if not path.startswith((sys.prefix, sys.base_prefix))]
+        # What is meant is most likely the app's own, whatever else there is that is called alike.
+        hint = _did_you_mean(name, _modules_beside(error.name, looked)) or _did_you_mean(
+            name, _modules_beside(error.name, sys.path)
+        )
+        raise CannotServe(f'there is no module "{name}"{hint}; looked in {", ".join(looked) or "sys.path"}') from None
     except Exception as error:
         raise CannotServe(f'importing "{name}" raised {type(error).__name__}', origin=error) from error
 
@@ -105,12 +113,12 @@ def _attribute(module: ModuleType, target: Target) -> Any:
     return holder
 
 
-def _modules_beside(missing: str) -> list[str]:
-    """List what could have been meant: the modules in the package (or on the path) that lacks `missing`."""
+def _modules_beside(missing: str, folders: list[str]) -> list[str]:
+    """List what could have been meant: the modules in the package that lacks `missing`, or in these folders."""
     from pkgutil import iter_modules  # noqa: PLC0415  (only when something went wrong)
 
     parent = missing.rpartition(".")[0]
-    path = getattr(sys.modules.get(parent), "__path__", None) if parent else sys.path
+    path = getattr(sys.modules.get(parent), "__path__", None) if parent else folders
     prefix = f"{parent}." if parent else ""
     return [prefix + found.name for found in iter_modules(path)] if path is not None else []
 
@@ -122,16 +130,17 @@ def _did_you_mean(name: str, known: list[str]) -> str:
     return f' (did you mean "{nearest[0]}"?)' if nearest else ""
 
 
-def _required_arguments(app: Any) -> int | None:
-    """How many positional arguments a call needs; None where nobody can tell (`*args`, builtins)."""
+def _arguments(app: Any) -> tuple[int | None, int | None]:
+    """How many positional arguments a call needs, and takes; None where nobody can tell (`*args`, builtins)."""
     try:
         parameters = inspect.signature(app).parameters.values()
     except (TypeError, ValueError):
-        return None
+        return None, None
     if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
-        return None
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return sum(parameter.kind in positional and parameter.default is parameter.empty for parameter in parameters)
+        return None, None
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    positional = [parameter for parameter in parameters if parameter.kind in kinds]
+    return sum(parameter.default is parameter.empty for parameter in positional), len(positional)
 
 
 def _is_async(app: Any) -> bool:

@@ -31,8 +31,17 @@ class Wsgi:
     def __call__(self, environ, start_response): ...
 
 
+class AsgiTwo:
+    """As before ASGI 3: an instance for each scope."""
+
+    def __init__(self, scope): ...
+
+    async def __call__(self, receive, send): ...
+
+
 class Holder:
     inner = Asgi()
+    asgi_two = staticmethod(asgi_two)
 
 
 def wrapped(*arguments): ...
@@ -41,7 +50,6 @@ def wrapped(*arguments): ...
 SHAPES = {
     "asgi function": (asgi, False),
     "asgi function with a default": (asgi_with_default, False),
-    "asgi 2": (asgi_two, False),
     "asgi object": (Asgi(), False),
     "wsgi function": (wsgi, True),
     "wsgi object": (Wsgi(), True),
@@ -63,6 +71,14 @@ def test_wsgi_is_told_from_asgi_by_its_arguments(module, app, is_wsgi):
     loaded, found_wsgi = load_app(parse_target("subject:app"))
     assert found_wsgi is is_wsgi
     assert is_wsgi or loaded is app
+
+
+@pytest.mark.parametrize("app", [asgi_two, AsgiTwo, Holder.asgi_two])
+def test_an_app_of_asgi_2_is_told_what_makes_one_of_asgi_3_of_it(module, app):
+    """It would take no request, and each would be answered with 500."""
+    module.app = app
+    with pytest.raises(CannotServe, match=r'"app" takes one argument, as an app of ASGI 2 does: .* of asgiref'):
+        load_app(parse_target("subject:app"))
 
 
 def test_the_name_may_stand_inside_another_object(module):
