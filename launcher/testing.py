@@ -214,6 +214,13 @@ def profile_of(services: Mapping[str, Mapping[str, Any]], *, procfile: bool = Fa
     )
 
 
+class FakeMergedEngine(FakeEngine):
+    """One that also answers for what has failed: `stand in for api.1: exited with code 1`."""
+
+    def stand_in(self, instance: str, why: str) -> None:
+        self.did.append(f"stand in for {instance}: {why}")
+
+
 class Rehearsal:
     """The real loop with fakes around it, and a short language to move them.
 
@@ -232,7 +239,7 @@ class Rehearsal:
         self.clock = FakeClock()
         self.engine = FakeEngine()
         #: What components of shared processes run on.
-        self.merged = FakeEngine(EngineName.MERGED, can=frozenset({Can.HOLD_SOCKETS, Can.STAND_IN}))
+        self.merged = FakeMergedEngine(EngineName.MERGED, can=frozenset({Can.HOLD_SOCKETS}))
         #: What brings forked services about.
         self.forked = FakeEngine(EngineName.FORKED)
         self.prober = FakeProber()

@@ -46,7 +46,7 @@ class _Tracked:
 class MergedEngine:
     """Speaks to the hosts whose sockets lie in the run folder."""
 
-    can = frozenset({Can.HOLD_SOCKETS, Can.STAND_IN})
+    can = frozenset({Can.HOLD_SOCKETS})
 
     def __init__(self, *, reader: Reader, run_folder: str) -> None:
         self._reader = reader
@@ -93,6 +93,10 @@ class MergedEngine:
         """Close the socket held for an instance, and answer for it no more."""
         self._sockets.release(instance)
         self._reader.call(partial(self._release, instance))
+
+    def stand_in(self, instance: str, why: str) -> None:
+        """Have the host of an instance that has failed answer 503 for it, this host or the next."""
+        self._reader.call(partial(self._stand_in_for, instance, why))
 
     def measure(self, done: Callable[[Mapping[str, Measured]], None]) -> None:
         """Ask all hosts what their components have done; `done` is called in the reader's thread, by instance."""
@@ -203,6 +207,15 @@ class MergedEngine:
         if held is not None:
             held.close()
         return launch
+
+    def _stand_in_for(self, instance: str, why: str) -> None:
+        launch, held = self._launches.get(instance, (None, None))
+        if launch is None or launch.app is None or held is None:
+            return  # it never listened
+        self._failed[instance] = why
+        line = self._lines.get(launch.app.group)
+        if line is not None:
+            _say(line, partial(line.stand_in, launch, held, why))
 
     def _stand_in(self, group: str, line: HostLine) -> None:
         """Have a new host answer for those that failed in the one before."""

@@ -134,8 +134,15 @@ class Host:
             self._keep(asyncio.ensure_future(place.close()))
 
     def stand_in(self, order: Order, sockets: list[socket.socket], why: str) -> None:
-        """Answer 503 for a component that failed in a process before this one."""
-        place = self._places[order.name] = Place(order, sockets)
+        """Answer 503 for a component that has failed, in this process or in one before."""
+        place = self._places.get(order.name)
+        if place is None:
+            place = self._places[order.name] = Place(order, sockets)
+        else:
+            for one in sockets:
+                one.close()
+        if place.component is not None:
+            return  # it is on its way back
         place.gate.shut(why)
         with entered(order.name):
             self._keep(asyncio.ensure_future(place.accept()))

@@ -21,7 +21,6 @@ class Can(StrEnum):
     HOLD_SOCKETS = "hold-sockets"
     ATTACH = "attach"
     #: What has failed goes on to be answered for (503), so its socket is kept.
-    STAND_IN = "stand-in"
 
 
 class StopLevel(IntEnum):

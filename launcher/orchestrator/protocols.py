@@ -7,7 +7,7 @@ implementation.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from launcher.orchestrator.events import Post
 from launcher.orchestrator.orders import Can, Launch, Run, Stop, Watch
@@ -59,6 +59,15 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Let go; ends no process."""
+        ...
+
+
+@runtime_checkable
+class StandsIn(Protocol):
+    """An engine that can answer for what has failed, where others close its sockets."""
+
+    def stand_in(self, instance: str, why: str) -> None:
+        """Say `why` to whoever asks for an instance that has failed, until it is released or started."""
         ...
 
 

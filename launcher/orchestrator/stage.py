@@ -25,6 +25,7 @@ from launcher.orchestrator.launches import Prepared, build_launch, health_of, se
 from launcher.orchestrator.life import Life, Wish
 from launcher.orchestrator.lifecycle import RUNS, TIMERS, Phase, Trigger, move
 from launcher.orchestrator.orders import Can, Run, Stop, StopLevel, Watch
+from launcher.orchestrator.protocols import StandsIn
 from launcher.orchestrator.rollback import Step, StepKind
 from launcher.orchestrator.snapshot import Changed, Noted, Reason
 from launcher.orchestrator.timers import Timers
@@ -167,7 +168,9 @@ class Stage:
             case Do.KILL:
                 self._kill(life, engine)
             case Do.RELEASE:
-                if life.phase is not Phase.FAILED or Can.STAND_IN not in engine.can:
+                if life.phase is Phase.FAILED and isinstance(engine, StandsIn):
+                    engine.stand_in(life.name, life.reason.text)
+                else:
                     engine.release(life.name)
             case Arm(kind):
                 self.arm(life, kind, after)

@@ -82,11 +82,22 @@ def test_one_that_has_failed_goes_on_to_be_answered_for():
     shop = up(api={**APP, "restart": {"policy": "no"}}, web=APP)
     shop.exits("api")
     assert shop.states()["api"] == "failed"
+    assert shop.merged.did[-1] == "stand in for api.1: exited with code 1"
     assert "release api.1" not in shop.merged.did
     shop.stop("api")
     assert "release api.1" in shop.merged.did
     shop.stop("web")
     assert "release web.1" in shop.merged.did
+
+
+def test_one_that_was_not_ready_in_time_is_answered_for_too():
+    """It was asked to end, as one that is to stop or to restart is: that it has failed only the loop knows."""
+    shop = Rehearsal({"api": {**APP, "ready_timeout": 1, "required": False}, "web": APP}, mode="single")
+    shop.start()
+    for name in ("host.apps", "web"):
+        shop.passes(name, "READY=1")
+    shop.advance(1)
+    assert shop.merged.did[-2:] == ["stop api.1#1 SIGNAL", f"stand in for api.1: {shop.view('api').reason.text}"]
 
 
 def test_a_host_ends_when_nothing_is_left_that_could_run(shop):
