@@ -21,6 +21,8 @@ from .current import component
 if TYPE_CHECKING:
     from .gate import Measures
 
+#: How long tasks may take to end once they were cancelled, in seconds.
+LAST_BREATH = 0.5
 #: What ends a process, where nobody contains it.
 FATAL = (SystemExit, KeyboardInterrupt)
 
@@ -35,10 +37,20 @@ class Bounds:
         self.died = died
         self.tasks: WeakSet[asyncio.Task[Any]] = WeakSet()
 
-    def cancel(self) -> None:
-        """Cancel the tasks that are left; those that hold out are abandoned."""
-        for task in list(self.tasks):
+    async def cancel(self) -> list[str]:
+        """Cancel the tasks that are left; those that hold out are abandoned, and what they are is returned."""
+        left = [task for task in self.tasks if not task.done()]
+        for task in left:
             task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=LAST_BREATH)
+        return [_told(task) for task in left if not task.done()]
+
+
+def _told(task: asyncio.Task[Any]) -> str:
+    """Tell "tick at /srv/shop/api.py:12": what a task runs, and where that begins."""
+    code = getattr(task.get_coro(), "cr_code", None)
+    return f"{code.co_qualname} at {code.co_filename}:{code.co_firstlineno}" if code is not None else task.get_name()
 
 
 class Contained(Coroutine[Any, Any, Any]):

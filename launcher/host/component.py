@@ -7,6 +7,7 @@ its end, is the caller's.
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
@@ -48,7 +49,11 @@ class Component:
         ready: Callable[[], None],
         stop_timeout: float | None,
     ) -> None:
-        self._target = target
+        self.target = target
+        #: Whether its import has not ended, or has not even begun.
+        self.is_loading = True
+        #: When it should have ended, once it was asked to; in the time of the event loop.
+        self.due = math.inf
         self._gate = gate
         self._listener = listener
         self._load = load
@@ -60,6 +65,8 @@ class Component:
 
     def stop(self) -> None:
         """Ask it to end; once is enough."""
+        if self.due == math.inf:
+            self.due = asyncio.get_running_loop().time() + (self._stop_timeout or 0)
         self._end(ASKED)
 
     def died(self, error: BaseException) -> None:
@@ -75,12 +82,12 @@ class Component:
                 await self._serve()
             ending = self._over.result()
         except CannotServe as error:
-            sys.stderr.write(f'{error.traceback()}cannot serve "{self._target}": {error}\n')
+            sys.stderr.write(f'{error.traceback()}cannot serve "{self.target}": {error}\n')
             ending = Ending(1, str(error))
         except FATAL as error:
             ending = Ending(code_of(error), "it called sys.exit() while it was imported")
         except OSError as error:
-            sys.stderr.write(f'cannot serve "{self._target}": {error}\n')
+            sys.stderr.write(f'cannot serve "{self.target}": {error}\n')
             ending = Ending(1, str(error))
         if not ending.asked:
             self._gate.shut(ending.why)
@@ -88,6 +95,7 @@ class Component:
 
     async def _begin(self) -> None:
         app, is_wsgi = await self._load()
+        self.is_loading = False
         state: dict[str, Any] = {}
         if not is_wsgi and not self._over.done():
             self._lifespan = Lifespan(app)
@@ -114,7 +122,7 @@ class Component:
                 await self._lifespan.stop(self._stop_timeout)
             except CannotServe as error:
                 if ending.asked:
-                    sys.stderr.write(f'cannot serve "{self._target}": it was stopped, but {error}\n')
+                    sys.stderr.write(f'cannot serve "{self.target}": it was stopped, but {error}\n')
                     return Ending(1, str(error), asked=True)
         return ending
 

@@ -59,6 +59,8 @@ class Place:
         self.generation = order.generation
         self.since = time.time()
         self.component: Component | None = None
+        #: Done when the component has ended.
+        self.life: asyncio.Future[None] | None = None
 
     async def accept(self) -> None:
         """Answer on the sockets from now on."""
@@ -83,6 +85,8 @@ class Host:
         self._places: dict[str, Place] = {}
         self._lives: set[asyncio.Future[None]] = set()
         self._asked_to_end = asyncio.Event()
+        #: Who is being imported.
+        self.importing = ""
         #: By how much the last ticks were late, in seconds.
         self._lags: deque[float] = deque(maxlen=LAGS)
 
@@ -90,11 +94,7 @@ class Host:
         """Until `end` was called and every component has ended."""
         ticking = asyncio.create_task(self._tick())
         await self._asked_to_end.wait()
-        for place in self._places.values():
-            if place.component is not None:
-                place.component.stop()
-        if self._lives:
-            await asyncio.wait(self._lives)
+        await self._end_all()
         for place in self._places.values():
             await place.close()
         ticking.cancel()
@@ -116,7 +116,7 @@ class Host:
         environment.give(order.name, order.environment)
         place.generation, place.since = order.generation, time.time()
         with entered(order.name):
-            life = asyncio.ensure_future(self._live(order, place))
+            life = place.life = asyncio.ensure_future(self._live(order, place))
         self._lives.add(life)
         life.add_done_callback(self._lives.discard)
 
@@ -125,6 +125,12 @@ class Host:
         place = self._places.get(name)
         if place is not None and place.component is not None and place.generation == generation:
             place.component.stop()
+            if self.importing == name:
+                where = self._main.place()
+                with entered(name):
+                    sys.stderr.write(
+                        f'cannot stop "{place.component.target}" before its import ends: it is in {where}\n'
+                    )
 
     def release(self, name: str) -> None:
         """Answer for a component no more, if it has ended."""
@@ -156,6 +162,20 @@ class Host:
         lag = max(self._lags, default=0.0)
         return {name: {**place.gate.measures.told(), "lag": lag} for name, place in self._places.items()}
 
+    async def _end_all(self) -> None:
+        """Stop all components, and wait until each has ended, or is stuck in its import past the time for its end."""
+        stuck: dict[asyncio.Future[None], float] = {}
+        for place in self._places.values():
+            if place.component is not None:
+                place.component.stop()
+                if place.life is not None and place.component.is_loading:
+                    stuck[place.life] = place.component.due
+        if others := self._lives - stuck.keys():
+            await asyncio.wait(others)
+        if stuck:
+            now = asyncio.get_running_loop().time()
+            await asyncio.wait(stuck, timeout=max(0.0, max(stuck.values()) - now))
+
     def _keep(self, task: asyncio.Future[None]) -> None:
         self._lives.add(task)
         task.add_done_callback(self._lives.discard)
@@ -176,7 +196,11 @@ class Host:
         me = asyncio.current_task()
         if me is not None:
             bounds.tasks.discard(me)
-        bounds.cancel()
+        if left := await bounds.cancel():
+            told = ", ".join(left)
+            sys.stderr.write(
+                f'"{order.target}" has ended, but not all of its tasks, though they were cancelled: {told}\n'
+            )
         place.component = None
         if ending.asked or not ending.code:
             self._places.pop(order.name, None)
@@ -189,8 +213,12 @@ class Host:
         self._ended(order.name, order.generation, ending)
 
     def _import(self, order: Order) -> tuple[Any, bool]:
+        self.importing = order.name
         began = time.monotonic()
-        loaded = load(order.target, order.paths)
+        try:
+            loaded = load(order.target, order.paths)
+        finally:
+            self.importing = ""
         _tell(order, f"X_LAUNCHER_IMPORT_SECONDS={time.monotonic() - began:.6f}")
         return loaded
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from contextvars import copy_context
@@ -14,6 +15,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from .target import load_app, parse_target
+from .where import place_of_thread
 
 
 def load(target: str, paths: Iterable[str]) -> tuple[Any, bool]:
@@ -27,15 +29,21 @@ class MainThread:
 
     def __init__(self) -> None:
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._thread: int | None = None
 
     def serve(self) -> None:
         """Do what is asked for, until `close`. Signals are handled meanwhile: Python does so in this thread alone."""
+        self._thread = threading.get_ident()
         while (job := self._jobs.get()) is not None:
             job()
 
     def close(self) -> None:
         """Let `serve` return when what was asked for before is done."""
         self._jobs.put(None)
+
+    def place(self) -> str:
+        """Tell where it is just now."""
+        return place_of_thread(self._thread)
 
     async def do(self, work: Callable[[], Any]) -> Any:
         """Have `work` done, in the caller's context; raises whatever it raises, SystemExit too."""

@@ -114,7 +114,15 @@ class Lifespan:
             logger.error(self._message)
         elif self._error is not None:
             logger.error("Exception in 'lifespan' protocol\n", exc_info=self._error)
-        return CannotServe(f"its lifespan failed to {what}; the reason stands above")
+        kind = type(self._error).__name__ if self._error is not None else _kind_in(self._message)
+        return CannotServe(f"its lifespan failed to {what}{f': it raised {kind}' if kind else ''}; its log says more")
+
+
+def _kind_in(message: str) -> str:
+    """Name the exception whose traceback a framework sends as its message; empty where it is none."""
+    if not message.startswith("Traceback "):
+        return ""
+    return message.rstrip().rpartition("\n")[2].partition(":")[0].rpartition(".")[2]
 
 
 async def _first(task: asyncio.Task[None], event: asyncio.Event, *, within: float | None = None) -> bool:

@@ -11,9 +11,10 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from . import environment
+from . import environment, last_words
 from .channel import Channel
 from .hosting import Host
 from .importing import MainThread
@@ -26,9 +27,6 @@ from .target import CannotServe
 if TYPE_CHECKING:
     from types import FrameType
 
-#: The exit code where something did not end in time.
-CUT_OFF = 1
-
 
 def serve_many(path: str, *, group: str, grace: float) -> int:
     """Serve what is asked for on the channel at `path`, until told to end; `grace` is how long that may take."""
@@ -38,21 +36,28 @@ def serve_many(path: str, *, group: str, grace: float) -> int:
         raise CannotServe(str(error)) from None
     output = Output()
     output.install()
+    last_words.install()
     configure_logging()
     channel = Channel(path, group=group)
     main = MainThread()
     host = Host(main, output, ended=channel.ended)
     loop = loop_factory()()
     loop.set_task_factory(host.boundary.make_task)
-    _obey_signals(loop, host, grace)
-    thread = threading.Thread(target=_turn, args=(loop, host, channel, main), name="loop", daemon=True)
+
+    def cut_off() -> None:
+        last_words.cut_off(host.importing, main.place())
+
+    _obey_signals(loop, host, grace, cut_off)
+    thread = threading.Thread(target=_turn, args=(loop, host, channel, main, cut_off), name="loop", daemon=True)
     thread.start()
     main.serve()
     thread.join()
     return 0
 
 
-def _turn(loop: asyncio.AbstractEventLoop, host: Host, channel: Channel, main: MainThread) -> None:
+def _turn(
+    loop: asyncio.AbstractEventLoop, host: Host, channel: Channel, main: MainThread, cut_off: Callable[[], None]
+) -> None:
     asyncio.set_event_loop(loop)
     try:
         task = loop.create_task(_run(host, channel))
@@ -66,6 +71,8 @@ def _turn(loop: asyncio.AbstractEventLoop, host: Host, channel: Channel, main: M
         sys.stderr.flush()
         os._exit(70)  # EX_SOFTWARE of sysexits.h
     main.close()
+    if host.importing:  # past the time that its end may take, and all else has ended
+        cut_off()
 
 
 async def _run(host: Host, channel: Channel) -> None:
@@ -78,20 +85,14 @@ async def _run(host: Host, channel: Channel) -> None:
     channel.close()
 
 
-def _obey_signals(loop: asyncio.AbstractEventLoop, host: Host, grace: float) -> None:
+def _obey_signals(loop: asyncio.AbstractEventLoop, host: Host, grace: float, cut_off: Callable[[], None]) -> None:
     def stop(_number: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        deadline = threading.Timer(grace, _cut_off)
+        deadline = threading.Timer(grace, cut_off)
         deadline.daemon = True
         deadline.start()
         loop.call_soon_threadsafe(host.end)
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-
-
-def _cut_off() -> None:
-    """End the process whatever hangs: an import, a stop, a thread that is not done."""
-    os.write(2, b"not everything has ended in time: ending without it\n")
-    os._exit(CUT_OFF)

@@ -70,11 +70,15 @@ FAILS = {
     "its import calls sys.exit": ("raise SystemExit(4)", 4, "it called sys.exit() while it was imported"),
     "a module it needs is missing": ("import absent", 1, 'importing "bad" failed: there is no module "absent"'),
     "it has no such attribute": ("apps = 1", 1, 'module "bad" has no "app" (did you mean "apps"?)'),
-    "its lifespan raises": (asgi(start="1 / 0"), 1, "its lifespan failed to start; the reason stands above"),
+    "its lifespan raises": (
+        asgi(start="1 / 0"),
+        1,
+        "its lifespan failed to start: it raised ZeroDivisionError; its log says more",
+    ),
     "its lifespan calls sys.exit": (
         asgi(start="sys.exit(1)"),
         1,
-        "its lifespan failed to start; the reason stands above",
+        "its lifespan failed to start: it raised SystemExit; its log says more",
     ),
 }
 

@@ -185,7 +185,7 @@ def test_a_lifespan_that_fails_to_start_ends_with_its_reason(write):
         assert server.wait() == 1
         assert "RuntimeError: no database" in server.output()
         assert server.output().endswith(
-            'cannot serve "bad:app": its lifespan failed to start; the reason stands above\n'
+            'cannot serve "bad:app": its lifespan failed to start: it raised RuntimeError; its log says more\n'
         )
 
 
