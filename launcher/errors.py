@@ -675,6 +675,16 @@ class MergedElsewhere(MergeError):
     general_remedy = 'Nothing need be done; mode = "multi" says the same without this warning.'
 
 
+class Unshareable(MergeError):
+    code = 7005
+    title = "component that cannot share a process"
+    cause = (
+        "Some things a process has once: its modules by name, its Django, its working directory, the functions of the "
+        "standard library. Two apps that need them to differ, or one that changes them for all, cannot be in one."
+    )
+    general_remedy = 'Give the service placement = "own"; what else helps stands beside the reason.'
+
+
 class PortShared(MergeError):
     code = 7020
     title = "two components on one port"

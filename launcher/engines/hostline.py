@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from launcher.engines.line import Line
 from launcher.host.frames import pack
-from launcher.orchestrator.events import Exited
+from launcher.orchestrator.events import Exited, Meddled
 from launcher.orchestrator.orders import Launch, Run
 
 _CREDENTIALS = struct.Struct("iII")
@@ -41,7 +41,7 @@ class Measured(Struct, frozen=True, kw_only=True):
 
 
 #: A run is one that goes on in the host; `told`: these were all; `measured`: all was told.
-Heard = Run | Exited | Measured | Literal["told", "measured"]
+Heard = Run | Exited | Meddled | Measured | Literal["told", "measured"]
 
 
 class HostLine(Line):
@@ -90,6 +90,8 @@ class HostLine(Line):
                 yield "told"
             case "ended":
                 yield Exited(head["name"], head["generation"], head["code"], head["why"])
+            case "noted":
+                yield Meddled(head["name"], head["generation"], head["text"])
             case "measures":
                 for name, told in msgspec.json.decode(payload).items():
                     yield msgspec.convert({**told, "instance": name}, Measured)

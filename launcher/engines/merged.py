@@ -19,7 +19,7 @@ from launcher.engines.line import Lost
 from launcher.engines.sockets import HeldSockets
 from launcher.errors import HostAbsent, LauncherError
 from launcher.host import channel_of
-from launcher.orchestrator.events import Adopted, Exited, Opened, Post, Spawned, SpawnRefused
+from launcher.orchestrator.events import Adopted, Exited, Meddled, Opened, Post, Spawned, SpawnRefused
 from launcher.orchestrator.orders import Can, Launch, Run, Stop
 from launcher.plan.model import Plan
 from launcher.profile.model import EngineName
@@ -161,6 +161,8 @@ class MergedEngine:
                 tracked = self._tracked.get(heard.instance)
                 if tracked is not None and tracked.run.generation == heard.generation:
                     self._end(tracked, heard)
+            case Meddled():
+                self._post(heard)
             case Measured():
                 self._measures[heard.instance] = heard
             case "told":

@@ -5,6 +5,7 @@
     ► measure
     ◄ hello   group, pid                  ◄ runs     name, generation, since, for each that runs; then ◄ told
     ◄ ended   name, generation, code, why, asked                    ◄ measures  of each
+    ◄ noted   name, generation, text: what it did to the others
 
 One who commands at a time: the newest. It is told what runs, so that one who comes back can go on. Lives in the event
 loop's thread; knows the words and the host, nothing of apps.
@@ -63,6 +64,10 @@ class Channel:
     def ended(self, name: str, generation: int, ending: Ending) -> None:
         """Tell how a component ended."""
         self._say("ended", name=name, generation=generation, **ending._asdict())
+
+    def noted(self, name: str, generation: int, text: str) -> None:
+        """Tell what a component did to the others."""
+        self._say("noted", name=name, generation=generation, text=text)
 
     def _accept(self) -> None:
         try:

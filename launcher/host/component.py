@@ -10,7 +10,7 @@ import asyncio
 import math
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from .boundary import FATAL
@@ -36,7 +36,10 @@ ASKED = Ending(0, asked=True)
 
 
 class Component:
-    """One start. `load` gives the app, and whether it is a WSGI app; `ready` is called when it is served."""
+    """One start. `load` gives the app, and whether it is a WSGI app; `ready` is called when it is served.
+
+    `starting` is entered while its lifespan begins.
+    """
 
     def __init__(
         self,
@@ -48,6 +51,7 @@ class Component:
         accept: Callable[[], Coroutine[Any, Any, None]],
         ready: Callable[[], None],
         stop_timeout: float | None,
+        starting: AbstractContextManager[None] = nullcontext(),  # noqa: B008  (it does nothing, however often)
     ) -> None:
         self.target = target
         #: Whether its import has not ended, or has not even begun.
@@ -60,6 +64,7 @@ class Component:
         self._accept = accept
         self._ready = ready
         self._stop_timeout = stop_timeout
+        self._starting = starting
         self._over: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._lifespan: Lifespan | None = None
 
@@ -100,7 +105,8 @@ class Component:
         if not is_wsgi and not self._over.done():
             self._lifespan = Lifespan(app)
             state = self._lifespan.state
-            await self._unless_over(self._lifespan.start())
+            with self._starting:
+                await self._unless_over(self._lifespan.start())
         if not self._over.done():
             self._gate.open(app, state)
             await self._accept()

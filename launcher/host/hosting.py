@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,20 +18,19 @@ from . import environment
 from .boundary import Boundary, Bounds
 from .component import Component, Ending
 from .current import entered
+from .description import Description
 from .gate import Gate
 from .importing import MainThread, load
-from .listener import Listener
+from .isolation import Isolation
+from .lag import Watch
+from .listener import TICK, Listener
 from .notify import notify
+from .stalls import Stalls
 
 if TYPE_CHECKING:
     import socket
 
     from .output import Output
-
-#: How often uvicorn's Date header is renewed, in seconds.
-TICK = 1.0
-#: Of how many ticks the worst is told.
-LAGS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +44,12 @@ class Order:
     environment: Mapping[str, str]
     drain: float
     stop_timeout: float
+
+    @property
+    def described(self) -> Description:
+        """What is known of the component before its code is."""
+        directory, *further = self.paths
+        return Description(self.name, self.target, directory, tuple(further), environment=self.environment)
 
 
 class Place:
@@ -75,29 +79,45 @@ class Place:
 
 
 class Host:
-    """All components of one process. `ended(name, generation, ending)` is told of each end."""
+    """All components of one process.
 
-    def __init__(self, main: MainThread, output: Output, *, ended: Callable[[str, int, Ending], None]) -> None:
+    `ended(name, generation, ending)` is told of each end, `noted(name, generation, text)` of what one did to the
+    others, to be read after its name.
+    """
+
+    def __init__(
+        self,
+        main: MainThread,
+        output: Output,
+        *,
+        ended: Callable[[str, int, Ending], None],
+        noted: Callable[[str, int, str], None],
+    ) -> None:
         self._main = main
         self._output = output
         self._ended = ended
+        self._noted = noted
         self.boundary = Boundary()
+        self.isolation = Isolation(self._tell)
+        self._watch = Watch(Stalls(self._tell_from_outside), self.isolation.folders)
         self._places: dict[str, Place] = {}
         self._lives: set[asyncio.Future[None]] = set()
         self._asked_to_end = asyncio.Event()
         #: Who is being imported.
         self.importing = ""
-        #: By how much the last ticks were late, in seconds.
-        self._lags: deque[float] = deque(maxlen=LAGS)
 
     async def run(self) -> None:
         """Until `end` was called and every component has ended."""
+        self._loop = asyncio.get_running_loop()
+        self.isolation.open()
+        self._watch.start()
         ticking = asyncio.create_task(self._tick())
         await self._asked_to_end.wait()
         await self._end_all()
         for place in self._places.values():
             await place.close()
         ticking.cancel()
+        self._watch.stop()
 
     def end(self) -> None:
         """Stop everything, and have `run` return."""
@@ -114,6 +134,7 @@ class Host:
         if pipe is not None:
             self._output.give(order.name, pipe)
         environment.give(order.name, order.environment)
+        self.isolation.admit(order.described)
         place.generation, place.since = order.generation, time.time()
         with entered(order.name):
             life = place.life = asyncio.ensure_future(self._live(order, place))
@@ -159,7 +180,7 @@ class Host:
 
     def measures(self) -> dict[str, dict[str, float]]:
         """What each component has done, and how late the loop was at worst lately."""
-        lag = max(self._lags, default=0.0)
+        lag = self._watch.lag
         return {name: {**place.gate.measures.told(), "lag": lag} for name, place in self._places.items()}
 
     async def _end_all(self) -> None:
@@ -187,8 +208,9 @@ class Host:
             listener=place.listener,
             load=lambda: self._main.do(lambda: self._import(order)),
             accept=place.accept,
-            ready=lambda: _tell(order, "READY=1"),
+            ready=lambda: _notify(order, "READY=1"),
             stop_timeout=order.stop_timeout,
+            starting=self.isolation.starting(order.name),
         )
         bounds = Bounds(place.gate.measures, component.died)
         self.boundary.draw(order.name, bounds)
@@ -210,30 +232,37 @@ class Host:
         self.boundary.lift(order.name)
         self._output.take_away(order.name)
         environment.forget(order.name)
+        self.isolation.forget(order.name)
         self._ended(order.name, order.generation, ending)
 
     def _import(self, order: Order) -> tuple[Any, bool]:
         self.importing = order.name
         began = time.monotonic()
         try:
-            loaded = load(order.target, order.paths)
+            loaded = self.isolation.imported(order.name, lambda: load(order.target, order.paths))
         finally:
             self.importing = ""
-        _tell(order, f"X_LAUNCHER_IMPORT_SECONDS={time.monotonic() - began:.6f}")
+        _notify(order, f"X_LAUNCHER_IMPORT_SECONDS={time.monotonic() - began:.6f}")
         return loaded
 
+    def _tell(self, name: str, text: str) -> None:
+        place = self._places.get(name)
+        if place is not None:
+            self._noted(name, place.generation, text)
+
+    def _tell_from_outside(self, name: str, text: str) -> None:
+        with suppress(RuntimeError):  # the loop has been closed meanwhile
+            self._loop.call_soon_threadsafe(self._tell, name, text)
+
     async def _tick(self) -> None:
-        now = asyncio.get_running_loop().time
         while True:
-            due = now() + TICK
             await asyncio.sleep(TICK)
-            self._lags.append(now() - due)
             for place in list(self._places.values()):
                 with suppress(Exception):
                     await place.listener.on_tick(0)
 
 
-def _tell(order: Order, message: str) -> None:
+def _notify(order: Order, message: str) -> None:
     try:
         notify(message, order.environment)
     except OSError as error:

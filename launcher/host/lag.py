@@ -16,6 +16,7 @@ import gc
 import sys
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two beats.
 PERIOD = 0.25
+#: Of how many beats the worst is told: those of ten seconds.
+BEATS = 40
 
 
 @dataclass(frozen=True)
@@ -48,11 +51,15 @@ class Stall:
     @property
     def sentence(self) -> str:
         """Tell it to a person."""
-        who = f'"{self.component}"' if self.component else "code of no single component"
+        return f"{self.component or 'code of no single component'} {self.deed}"
+
+    @property
+    def deed(self) -> str:
+        """Tell it without who does it."""
         where = f"{self.function} at {self.file}:{self.line}"
         if self.is_over:
-            return f"{who} held up the event loop for {self.seconds:.2f} s, in {where}"
-        return f"{who} holds up the event loop, for {self.seconds:.2f} s so far, in {where}"
+            return f"held up the event loop for {self.seconds:.2f} s, in {where}"
+        return f"holds up the event loop, for {self.seconds:.2f} s so far, in {where}"
 
 
 class Watch:
@@ -67,8 +74,13 @@ class Watch:
         self._folders = folders
         self._threshold = threshold
         self._stopped = threading.Event()
-        #: How late the last beat was, in seconds.
-        self.lag = 0.0
+        #: How late the last beats were, in seconds.
+        self._lags: deque[float] = deque(maxlen=BEATS)
+
+    @property
+    def lag(self) -> float:
+        """How late a beat was at worst in the last ten seconds; asked in the loop's thread."""
+        return max(self._lags, default=0.0)
 
     def start(self) -> None:
         """Watch the loop that runs here, until `stop`."""
@@ -86,7 +98,7 @@ class Watch:
 
     def _beat(self) -> None:
         now = time.monotonic()
-        self.lag = max(0.0, now - self._beaten - PERIOD)
+        self._lags.append(max(0.0, now - self._beaten - PERIOD))
         self._beaten = now
         self._next = self._loop.call_later(PERIOD, self._beat)
 

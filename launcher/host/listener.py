@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterable
 
+#: How often `on_tick` renews uvicorn's Date header, in seconds.
+TICK = 1.0
+
 
 def configure_logging() -> None:
     """Set uvicorn's logging up before any app is imported, so that what an app sets up has the last word."""

@@ -40,7 +40,7 @@ def serve_many(path: str, *, group: str, grace: float) -> int:
     configure_logging()
     channel = Channel(path, group=group)
     main = MainThread()
-    host = Host(main, output, ended=channel.ended)
+    host = Host(main, output, ended=channel.ended, noted=channel.noted)
     loop = loop_factory()()
     loop.set_task_factory(host.boundary.make_task)
 
@@ -87,6 +87,7 @@ async def _run(host: Host, channel: Channel) -> None:
 
 def _obey_signals(loop: asyncio.AbstractEventLoop, host: Host, grace: float, cut_off: Callable[[], None]) -> None:
     def stop(_number: int, _frame: FrameType | None) -> None:
+        host.isolation.end()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         deadline = threading.Timer(grace, cut_off)

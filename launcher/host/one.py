@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from .component import Component
 from .gate import Gate
-from .hosting import TICK
 from .importing import load
-from .listener import Listener, log_process, loop_factory
+from .listener import TICK, Listener, log_process, loop_factory
 from .notify import notify
 from .target import parse_target
 

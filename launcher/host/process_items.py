@@ -101,6 +101,9 @@ def _put_warnings_filters(filters: tuple[Any, ...]) -> None:
 
 # --- signals ---
 
+#: The name of this item: only the main thread can put it back.
+SIGNALS = "signal handlers"
+
 
 def _handlers() -> dict[int, Any]:
     return {number: signal.getsignal(number) for number in _SIGNALS}
@@ -258,7 +261,7 @@ ITEMS = (
     Item("the class of loggers", logging.getLoggerClass, _put_logger_class),
     Item("the filters of warnings", lambda: tuple(warnings.filters), _put_warnings_filters, lambda _was, _is_now: ""),
     _attribute("how warnings are shown", warnings, "showwarning"),
-    Item("signal handlers", _handlers, _put_handlers, _changed_signals),
+    Item(SIGNALS, _handlers, _put_handlers, _changed_signals),
     Item("the working directory", _folder, _put_folder, can_restore=lambda was: was is not None),
     Item("the umask", _umask, _put_umask, _octal),
     Item("the locale", _locale, _put_locale),

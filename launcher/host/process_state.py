@@ -9,13 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .current import entered
-from .process_items import ITEMS, Item, NotRestorable
+from .process_items import ITEMS, SIGNALS, Item, NotRestorable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     #: By the name of the item, what it was.
     State = Mapping[str, Any]
+
+
+__all__ = ["SIGNALS", "Difference", "compare", "restore", "settled", "snapshot"]
 
 
 class Difference(NamedTuple):
@@ -61,3 +64,11 @@ def restore(before: State, after: State | None = None) -> list[Difference]:
                     difference._replace(sentence=f"{difference.sentence} ({reason})", is_restorable=False),
                 )
     return left
+
+
+def settled(before: State, now: State, left: Collection[str]) -> State:
+    """Take over from `now` what is the same as before in another form (more loggers), and the items that are `left`."""
+    return {
+        name: now[name] if name in left or item.is_same(before[name], now[name]) else before[name]
+        for name, item in ((item.name, item) for item in ITEMS)
+    }

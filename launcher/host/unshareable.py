@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from .description import Description
 
+#: By which `launcher explain` knows it.
+CODE = "E7005"
 OWN_PROCESS = 'give it a process of its own: placement = "own"'
 DJANGO = "DJANGO_SETTINGS_MODULE"
 
@@ -36,6 +38,11 @@ class Problem(NamedTuple):
     reason: str
     remedy: str
     is_restorable: bool = True
+
+    @property
+    def sentence(self) -> str:
+        """Tell it of the component, which has no other name in it."""
+        return f"it cannot share a process ({CODE}): {self.reason}; {self.remedy}"
 
 
 # --- before ---
@@ -128,6 +135,8 @@ def watched(component: Description, neighbours: Iterable[Description]) -> Iterat
             found += _own_module(component)
             for neighbour in neighbours:
                 found += _taken(component, neighbour, modules_before)
+            if found:  # the next attempt shall be one
+                _drop(component.module.partition(".")[0], modules_before)
 
 
 def _attempted(component: Description, attempt: Attempt) -> Problem:
@@ -178,9 +187,14 @@ def _taken(component: Description, neighbour: Description, before: frozenset[str
     place = modules.place_of(sys.modules[theirs.name])
     if place == theirs.place:
         return []
-    for name in [name for name in sys.modules if f"{name}.".startswith(f"{theirs.name}.") and name not in before]:
-        del sys.modules[name]
+    _drop(theirs.name, before)
     reason = (
         f'its import takes "{theirs.name}" from {place or "elsewhere"}; that of "{neighbour.name}" is {theirs.place}'
     )
     return [Problem(component.name, reason, f"rename one of the two, or {OWN_PROCESS}")]
+
+
+def _drop(package: str, before: frozenset[str]) -> None:
+    """Forget the modules of a package, or the one module, that were not there before."""
+    for name in [name for name in sys.modules if f"{name}.".startswith(f"{package}.") and name not in before]:
+        del sys.modules[name]

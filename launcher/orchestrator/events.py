@@ -92,6 +92,14 @@ class Imported(Struct, frozen=True):
     seconds: float
 
 
+class Meddled(Struct, frozen=True):
+    """A component did something to the others of its process; `text` is to be read after its name."""
+
+    instance: str
+    generation: int
+    text: str
+
+
 class Checked(Struct, frozen=True):
     """A check that a command asked for was made; it counts neither for nor against the service."""
 
@@ -204,6 +212,7 @@ Event = (
     | Lingered
     | Probed
     | Imported
+    | Meddled
     | Checked
     | Elapsed
     | Signalled

@@ -15,6 +15,7 @@ from launcher.orchestrator.events import (
     Exited,
     Imported,
     Lingered,
+    Meddled,
     Probed,
     Spawned,
     SpawnRefused,
@@ -39,7 +40,7 @@ def describe_exit(code: int) -> str:
     return f"killed by {SIGNALS.get(-code, f'signal {-code}')}"
 
 
-Fact = Spawned | SpawnRefused | Exited | Lingered | Probed | Imported | Elapsed
+Fact = Spawned | SpawnRefused | Exited | Lingered | Probed | Imported | Meddled | Elapsed
 
 
 def react(stage: Stage, life: Life, event: Fact) -> None:
@@ -57,6 +58,8 @@ def react(stage: Stage, life: Life, event: Fact) -> None:
             probed(stage, life, event.verdict)
         case Imported():
             life.imported = event.seconds
+        case Meddled():
+            stage.note(stage.redaction.text(f"{life.label} {event.text}"), instance=life.name, warning=True)
         case Elapsed():
             elapsed(stage, life, event.timer)
 

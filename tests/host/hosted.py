@@ -15,7 +15,7 @@ from textwrap import dedent
 from launcher.engines.hostline import HostLine, Measured
 from launcher.engines.line import Lost
 from launcher.host import SERVE, channel_of
-from launcher.orchestrator.events import Exited
+from launcher.orchestrator.events import Exited, Meddled
 from launcher.orchestrator.orders import App, Launch, Run
 from tests.serving import TIMEOUT, Server
 
@@ -97,7 +97,16 @@ class Host:
             assert self._notices.recv(100) == b"READY=1"
         self.line = HostLine(path)
 
-    def start(self, name: str, source: str, *, target: str = "app", stop_timeout: float = 5.0, **env: str) -> Hosted:
+    def start(
+        self,
+        name: str,
+        source: str,
+        *,
+        target: str = "app",
+        stop_timeout: float = 5.0,
+        paths: tuple[str, ...] = (),
+        **env: str,
+    ) -> Hosted:
         """Start a component whose module is this source; without one, what is there already."""
         if source:
             (self.folder / f"{name}.py").write_text(dedent(source))
@@ -106,7 +115,11 @@ class Host:
         hosted = self.components[name]
         hosted.generation += 1
         app = App(
-            target=f"{name}:{target}", group="apps", paths=(str(self.folder),), drain=2, stop_timeout=stop_timeout
+            target=f"{name}:{target}",
+            group="apps",
+            paths=paths or (str(self.folder),),
+            drain=2,
+            stop_timeout=stop_timeout,
         )
         pipe = hosted.next_pipe()
         launch = Launch(instance=name, generation=hosted.generation, app=app, directory="/", env=env)
@@ -127,6 +140,10 @@ class Host:
         """How the component's latest start has ended, as soon as it has."""
         run = Run(name, self.components[name].generation)
         return self._until(lambda one: isinstance(one, Exited) and Run(one.instance, one.generation) == run)
+
+    def noted(self, name: str, text: str) -> str:
+        """What the host notes of the component that has this in it, as soon as it does."""
+        return self._until(lambda one: isinstance(one, Meddled) and one.instance == name and text in one.text).text
 
     def measured(self, name: str) -> Measured:
         """What the component has done."""

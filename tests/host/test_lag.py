@@ -103,9 +103,9 @@ def test_a_stall_is_reported_while_it_lasts_and_when_it_is_over(watched):
     assert not during.is_over
     assert after.seconds > 1 - PERIOD
     assert after.sentence == (
-        f'"blue" held up the event loop for {after.seconds:.2f} s, in rests at {during.file}:{during.line}'
+        f"blue held up the event loop for {after.seconds:.2f} s, in rests at {during.file}:{during.line}"
     )
-    assert during.sentence.startswith('"blue" holds up the event loop, for ')
+    assert during.sentence.startswith("blue holds up the event loop, for ")
 
 
 def test_computing_is_a_stall_too(watched):
