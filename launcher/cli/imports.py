@@ -19,6 +19,8 @@ from textwrap import indent
 from threading import Event, Timer
 from typing import IO, TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from launcher.errors import AppNotImported, Caution, LauncherError, ProblemsFound, RouteHidden
 from launcher.host import SERVE
 from launcher.host.conflicts import Mounted, conflicts
@@ -27,6 +29,8 @@ from launcher.host.routes import Route
 from launcher.observe.redact import Redactor
 from launcher.orchestrator.launches import build_launch, secrets_of
 from launcher.plan.text import count
+from launcher.profile.model import EngineName
+from launcher.profile.prefixes import normal_prefix
 from launcher.world import SystemWorld
 
 if TYPE_CHECKING:
@@ -44,7 +48,9 @@ def check_imports(plan: Plan) -> None:
     apps = {name: service.app for name, service in plan.services.items() if service.app is not None}
     width = max(map(len, apps), default=0)
     problems: list[LauncherError] = []
+    ports: dict[object, list[Mounted]] = {}
     for name, app in apps.items():
+        service = plan.services[name]
         try:
             routes = _examine(plan, name)
         except LauncherError as error:
@@ -52,7 +58,10 @@ def check_imports(plan: Plan) -> None:
             continue
         told = "its routes cannot be told" if routes is None else count(len(routes), "route")
         print(f"{name:<{width}}  {app}  {told}", flush=True)
-        problems += _conflicts(plan.root, [Mounted(name, "", routes or ())])
+        port = name if service.prefix is None else plan.instances_of(name)[0].port
+        ports.setdefault(port, []).append(Mounted(name, normal_prefix(service.prefix or ""), routes or ()))
+    for mounted in ports.values():
+        problems += _conflicts(plan.root, mounted)
     if not apps:
         print("no service is an app: there is nothing to import")
     if problems:
@@ -74,7 +83,10 @@ def _conflicts(root: str, port: Sequence[Mounted]) -> list[LauncherError]:
 def _examine(plan: Plan, service: str) -> tuple[Route, ...] | None:
     """Import the app of a service; its routes, None where they cannot be told. Raises AppNotImported."""
     world = SystemWorld(Path(plan.root), os.environ, procfile=plan.procfile)
-    prepared = build_launch(plan, plan.instances_of(service)[0].name, 0, world=world, probe_env={})
+    # As it would be started alone, whomever it shares a process with.
+    alone = replace(plan.instances_of(service)[0], engine=EngineName.LOCAL, group="")
+    plan = replace(plan, instances={alone.name: alone})
+    prepared = build_launch(plan, alone.name, 0, world=world, probe_env={})
     patience = plan.services[service].ready_timeout or PATIENCE
     # Files, since a pipe ends only when all that the app has started is gone.
     with TemporaryFile() as answer, TemporaryFile() as output:

@@ -206,6 +206,8 @@ def _order(launch: Launch, identity: dict[str, Any], mark: str, descriptors: lis
         target=app.target,
         paths=app.paths,
         drain=app.drain,
+        prefix=app.prefix or "",
+        strip_prefix=app.strip_prefix,
         directory=launch.directory,
         limits={name: limit for name, limit in asked.items() if limit is not None},
         identity=[identity["user"], identity["group"], identity["extra_groups"]] if identity else None,

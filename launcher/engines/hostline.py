@@ -110,6 +110,8 @@ def _order(kind: str, launch: Launch, descriptors: list[int], payload: bytes = b
         paths=app.paths,
         drain=app.drain,
         stop_timeout=app.stop_timeout,
+        prefix=app.prefix,
+        strip_prefix=app.strip_prefix,
         fds=len(descriptors),
         **more,
     )

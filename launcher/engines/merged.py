@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from launcher.engines.hostline import HostLine, Measured
 from launcher.engines.line import Lost
-from launcher.engines.sockets import HeldSockets
+from launcher.engines.sharing import SharedSockets
 from launcher.errors import HostAbsent, LauncherError
 from launcher.host import channel_of
 from launcher.orchestrator.events import Adopted, Exited, Meddled, Opened, Post, Spawned, SpawnRefused
@@ -51,7 +51,7 @@ class MergedEngine:
     def __init__(self, *, reader: Reader, run_folder: str) -> None:
         self._reader = reader
         self._folder = run_folder
-        self._sockets = HeldSockets()
+        self._sockets = SharedSockets()
         # From here on the reader's thread's own.
         self._lines: dict[str, HostLine] = {}
         self._tracked: dict[str, _Tracked] = {}
@@ -77,9 +77,9 @@ class MergedEngine:
     def start(self, launch: Launch) -> None:
         """Start a component in its host; Spawned or SpawnRefused follows."""
         try:
-            held = self._sockets.hold(
-                launch.instance, launch.sockets, label=self._plan.instances[launch.instance].label
-            )
+            is_shared = launch.app is not None and launch.app.prefix is not None
+            label = self._plan.instances[launch.instance].label
+            held = self._sockets.hold(launch.instance, launch.sockets, label=label, is_shared=is_shared)
         except LauncherError as error:
             self._post(SpawnRefused(launch.instance, launch.generation, error))
             return

@@ -17,6 +17,7 @@ from launcher.exporters.programs import Place, Program, programs
 from launcher.exporters.variables import Outside, Value, literal, mapped
 from launcher.plan.model import Instance, Plan
 from launcher.profile.model import Condition, Health, OnLoss, Policy
+from launcher.profile.prefixes import normal_prefix
 
 TARGET = "compose"
 FILE = "compose.yaml"
@@ -103,7 +104,7 @@ def _place(plan: Plan, options: Options) -> Place:
     table = {"profile.name": plan.profile, "socket.fd": "3"}
     for service, ports in plan.ports.items():
         at = f"services.{service}."
-        url = f"http://{service}:{ports[0]}"
+        url = f"http://{service}:{ports[0]}{plan.prefixes.get(service, '')}"
         # Replicas share the name, and Compose's DNS spreads over them.
         table |= {at + "url": url, at + "urls": url, at + "address": f"{service}:{ports[0]}"}
         table |= {at + "host": service, at + "port": str(ports[0])}
@@ -227,7 +228,7 @@ def _http(program: Program, health: Health, port: int | None) -> str:
     if url is None or None in headers.values():
         raise NotExportable("its http check depends on a variable that only the target will know")
     if url.startswith("/"):
-        url = f"http://127.0.0.1:{port}{url}"
+        url = f"http://127.0.0.1:{port}{normal_prefix(program.service.prefix or '')}{url}"
     found = _URL.fullmatch(url)
     if found is None:
         raise NotExportable(f'its http check of "{url}" is none that a health check in the container can make')

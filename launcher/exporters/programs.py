@@ -15,6 +15,7 @@ from launcher.exporters.base import Options
 from launcher.exporters.shell import Start
 from launcher.exporters.variables import Environment, Value, Variable, literal
 from launcher.plan.model import Instance, Plan
+from launcher.plan.mounting import mounted
 from launcher.plan.resolve import addresses
 from launcher.profile.model import Service
 from launcher.profile.secrets import mask_urls
@@ -123,6 +124,7 @@ def _served(one: Instance, service: Service, environment: Environment, place: Pl
         up = "" if place.root or text.startswith("/") else _up(one, environment.text(service.directory, "directory"))
         words += [("--pythonpath",), _below(place.root, folder) if place.root else (up, *folder)]
     words += [("--drain",), (f"{service.stop.drain:g}",)]
+    words += [(word,) for word in mounted(service)]
     if address := place.bind(one):
         port = place.port(one) or ()
         words += [("--bind",), (f"{address.rpartition(':')[0]}:", *port)]

@@ -42,6 +42,9 @@ class Order(NamedTuple):
     pipe: int
     gate: int
     sockets: tuple[int, ...]
+    #: Where the app is mounted, and whether it gets its paths without that.
+    prefix: str
+    strip_prefix: bool
 
     @classmethod
     def of(cls, head: Mapping[str, Any], payload: bytes, descriptors: Sequence[int]) -> Order:
@@ -60,6 +63,8 @@ class Order(NamedTuple):
             pipe=pipe,
             gate=gate,
             sockets=tuple(sockets),
+            prefix=head["prefix"],
+            strip_prefix=head["strip_prefix"],
         )
 
     def close(self) -> None:

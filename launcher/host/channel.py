@@ -1,6 +1,7 @@
 """The line between a host of many components and whoever commands it: a Unix socket on which the host listens.
 
-    ► start   name, generation, target, paths, drain, stop_timeout, fds; its environment; a pipe and its sockets
+    ► start   name, generation, target, paths, drain, stop_timeout, prefix, strip_prefix, fds; its environment;
+              a pipe and its sockets
     ► stop    name, generation            ► release  name            ► stand_in  as start, why; its sockets
     ► measure
     ◄ hello   group, pid                  ◄ runs     name, generation, since, for each that runs; then ◄ told
@@ -143,4 +144,6 @@ def _order(head: dict[str, Any], payload: bytes) -> Order:
         environment=json.loads(payload or b"{}"),
         drain=head["drain"],
         stop_timeout=head["stop_timeout"],
+        prefix=head["prefix"],
+        strip_prefix=head["strip_prefix"],
     )

@@ -51,7 +51,8 @@ def main() -> int:
         sockets = [bind(arguments.bind)] if arguments.bind and not is_handed_over() else take_sockets()
         configure_logging()
         paths = [os.path.abspath(folder) for folder in (arguments.directory, *arguments.pythonpath)]  # noqa: PTH100  (resolve() would follow links: an app's folder is what its profile says)
-        return serve_one(arguments.app, sockets, paths=paths, drain=arguments.drain)
+        mount = (arguments.prefix, arguments.strip_prefix)
+        return serve_one(arguments.app, sockets, paths=paths, drain=arguments.drain, mount=mount)
     except CannotServe as error:
         sys.stderr.write(f'{error.traceback()}cannot serve "{what}": {error}\n')
         return EXIT_CANNOT_SERVE
@@ -66,7 +67,16 @@ def _fork_as_told(arguments: Namespace) -> Namespace:
     order = Zygote(arguments.zygote, group=arguments.group).fork_as_told()
     refuse_hidden(order.paths, shared)
     first, *others = order.paths
-    return Namespace(app=order.target, directory=first, pythonpath=others, drain=order.drain, bind="", channel="")
+    return Namespace(
+        app=order.target,
+        directory=first,
+        pythonpath=others,
+        drain=order.drain,
+        bind="",
+        channel="",
+        prefix=order.prefix,
+        strip_prefix=order.strip_prefix,
+    )
 
 
 def parse_arguments() -> Namespace:
@@ -76,6 +86,8 @@ def parse_arguments() -> Namespace:
     parser.add_argument("--directory", default=".", type=Path, help="first on the module path")
     parser.add_argument("--pythonpath", action="append", default=[], type=Path, help="next on it; may be repeated")
     parser.add_argument("--drain", type=float, default=5.0, help="seconds that requests in flight may take at the end")
+    parser.add_argument("--prefix", default="", help="where the app is mounted: /api")
+    parser.add_argument("--strip-prefix", action="store_true", help="give it its paths without the prefix")
     parser.add_argument("--bind", metavar="HOST:PORT", help="listen there, if no socket is handed over")
     parser.add_argument("--channel", metavar="PATH", help="serve the apps that are asked for on this Unix socket")
     parser.add_argument("--zygote", metavar="PATH", help="fork for each app that is asked for on this Unix socket")

@@ -11,7 +11,7 @@ import math
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from .boundary import FATAL
 from .lifespan import Lifespan
@@ -19,7 +19,13 @@ from .target import CannotServe
 
 if TYPE_CHECKING:
     from .gate import Gate
-    from .listener import Listener
+
+    class Door(Protocol):
+        """Where the requests of a component come in."""
+
+        async def close(self) -> None:
+            """Let no more in, and return when those that are in have ended or were cut off."""
+
 
 T = TypeVar("T")
 
@@ -46,7 +52,7 @@ class Component:
         target: str,
         *,
         gate: Gate,
-        listener: Listener,
+        listener: Door,
         load: Callable[[], Awaitable[tuple[Any, bool]]],
         accept: Callable[[], Coroutine[Any, Any, None]],
         ready: Callable[[], None],

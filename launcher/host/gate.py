@@ -44,6 +44,12 @@ class Gate:
         self._why = "it has not started yet"
         self.measures = Measures()
 
+    @property
+    def openapi_url(self) -> str | None:
+        """Where the app has its description, if it says so as FastAPI does; None: nowhere."""
+        url: str | None = getattr(self._app, "openapi_url", "/openapi.json")
+        return url
+
     def open(self, app: Any, state: dict[str, Any]) -> None:
         """Let requests in from now on, each with a copy of `state`."""
         self._app, self._state = app, state

@@ -19,6 +19,7 @@ from .boundary import Boundary, Bounds
 from .component import Component, Ending
 from .current import entered
 from .description import Description
+from .front import Front, Fronts, Part
 from .gate import Gate
 from .importing import MainThread, load
 from .isolation import Isolation
@@ -44,6 +45,9 @@ class Order:
     environment: Mapping[str, str]
     drain: float
     stop_timeout: float
+    #: Where it is mounted on a port that others may share; None: the port is its own.
+    prefix: str | None = None
+    strip_prefix: bool = False
 
     @property
     def described(self) -> Description:
@@ -55,10 +59,14 @@ class Order:
 class Place:
     """Where a component lives: its sockets, and the gate that answers on them whether it is there or not."""
 
-    def __init__(self, order: Order, sockets: list[socket.socket]) -> None:
+    def __init__(self, order: Order, sockets: list[socket.socket], fronts: Fronts) -> None:
         self.gate = Gate(order.name)
         self.sockets = sockets
-        self.listener = Listener(self.gate, drain=order.drain)
+        self.part: Part | None = None
+        if order.prefix is not None and sockets:
+            self.part = _part(order, self.gate, fronts.at(sockets, title=order.environment.get("LAUNCHER_PROFILE", "")))
+            self.sockets = []
+        self.listener: Listener | Part = self.part or Listener(self.gate, drain=order.drain)
         #: The latest start.
         self.generation = order.generation
         self.since = time.time()
@@ -76,6 +84,18 @@ class Place:
         await self.listener.close()
         for one in self.sockets:
             one.close()
+
+
+def _part(order: Order, gate: Gate, front: Front) -> Part:
+    return Part(
+        front,
+        gate,
+        component=order.name,
+        service=order.environment.get("LAUNCHER_SERVICE", order.name),
+        prefix=order.prefix or "",
+        strip=order.strip_prefix,
+        drain=order.drain,
+    )
 
 
 class Host:
@@ -101,6 +121,7 @@ class Host:
         self.isolation = Isolation(self._tell)
         self._watch = Watch(Stalls(self._tell_from_outside), self.isolation.folders)
         self._places: dict[str, Place] = {}
+        self._fronts = Fronts()
         self._lives: set[asyncio.Future[None]] = set()
         self._asked_to_end = asyncio.Event()
         #: Who is being imported.
@@ -115,7 +136,7 @@ class Host:
         await self._asked_to_end.wait()
         await self._end_all()
         for place in self._places.values():
-            await place.close()
+            await self._close(place)
         ticking.cancel()
         self._watch.stop()
 
@@ -127,7 +148,7 @@ class Host:
         """Start a component; what it prints goes to `pipe`. A place that has answered for it goes on to do so."""
         place = self._places.get(order.name)
         if place is None:
-            place = self._places[order.name] = Place(order, sockets)
+            place = self._places[order.name] = Place(order, sockets, self._fronts)
         else:
             for one in sockets:
                 one.close()
@@ -158,13 +179,13 @@ class Host:
         place = self._places.get(name)
         if place is not None and place.component is None:
             del self._places[name]
-            self._keep(asyncio.ensure_future(place.close()))
+            self._keep(asyncio.ensure_future(self._close(place)))
 
     def stand_in(self, order: Order, sockets: list[socket.socket], why: str) -> None:
         """Answer 503 for a component that has failed, in this process or in one before."""
         place = self._places.get(order.name)
         if place is None:
-            place = self._places[order.name] = Place(order, sockets)
+            place = self._places[order.name] = Place(order, sockets, self._fronts)
         else:
             for one in sockets:
                 one.close()
@@ -206,7 +227,7 @@ class Host:
             order.target,
             gate=place.gate,
             listener=place.listener,
-            load=lambda: self._main.do(lambda: self._import(order)),
+            load=lambda: self._main.do(lambda: self._import(order, place)),
             accept=place.accept,
             ready=lambda: _notify(order, "READY=1"),
             stop_timeout=order.stop_timeout,
@@ -224,7 +245,12 @@ class Host:
                 f'"{order.target}" has ended, but not all of its tasks, though they were cancelled: {told}\n'
             )
         place.component = None
-        if ending.asked or not ending.code:
+        if place.part is not None:
+            place.part.forget()
+            place.gate.shut(ending.why or "it has been stopped")  # until it is started again or released
+            if not self._asked_to_end.is_set():
+                await place.accept()
+        elif ending.asked or not ending.code:
             self._places.pop(order.name, None)
             await place.close()
         else:
@@ -235,13 +261,22 @@ class Host:
         self.isolation.forget(order.name)
         self._ended(order.name, order.generation, ending)
 
-    def _import(self, order: Order) -> tuple[Any, bool]:
+    async def _close(self, place: Place) -> None:
+        """Answer for a component no more; nor on its port, if that was the last one there."""
+        await place.close()
+        if place.part is not None and place.part.leave():
+            self._fronts.drop(place.part.front)
+            await place.part.front.close()
+
+    def _import(self, order: Order, place: Place) -> tuple[Any, bool]:
         self.importing = order.name
         began = time.monotonic()
         try:
             loaded = self.isolation.imported(order.name, lambda: load(order.target, order.paths))
         finally:
             self.importing = ""
+        if place.part is not None:
+            place.part.look_at(loaded[0])
         _notify(order, f"X_LAUNCHER_IMPORT_SECONDS={time.monotonic() - began:.6f}")
         return loaded
 

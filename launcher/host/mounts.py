@@ -74,6 +74,16 @@ class Mounts:
         self._mounts = {**self._mounts, prefix: mount._replace(app=app)}
         self._table = self._make_table()
 
+    def mount(self, mount: Mount) -> None:
+        """Mount an app from the next request on, in the place of what is mounted there."""
+        self._mounts = {**self._mounts, mount.prefix: mount}
+        self._table = self._make_table()
+
+    def unmount(self, prefix: str) -> None:
+        """Have nothing mounted there from the next request on."""
+        self._mounts = {there: mount for there, mount in self._mounts.items() if there != prefix}
+        self._table = self._make_table()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             raise RuntimeError("mounted apps have lifespans of their own")  # before receive(): "not supported"

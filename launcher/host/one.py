@@ -28,20 +28,32 @@ if TYPE_CHECKING:
     from .component import Ending
 
 
-def serve_one(text: str, sockets: list[socket.socket], *, paths: Iterable[str], drain: float) -> int:
-    """Serve one app until SIGTERM or SIGINT; returns the exit code. Raises CannotServe, where it cannot be imported."""
+def serve_one(
+    text: str,
+    sockets: list[socket.socket],
+    *,
+    paths: Iterable[str],
+    drain: float,
+    mount: tuple[str, bool] = ("", False),
+) -> int:
+    """Serve one app until SIGTERM or SIGINT; returns the exit code. Raises CannotServe, where it cannot be imported.
+
+    `mount` is its prefix, and whether that is stripped.
+    """
     parse_target(text)
     began = time.monotonic()
     loaded = load(text, paths)
     with suppress(OSError):  # for the launcher's timeline: nobody needs to hear it
         notify(f"X_LAUNCHER_IMPORT_SECONDS={time.monotonic() - began:.6f}")
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        return runner.run(_serve(text, loaded, sockets, drain)).code
+        return runner.run(_serve(text, loaded, sockets, drain, mount)).code
 
 
-async def _serve(text: str, loaded: tuple[Any, bool], sockets: list[socket.socket], drain: float) -> Ending:
+async def _serve(
+    text: str, loaded: tuple[Any, bool], sockets: list[socket.socket], drain: float, mount: tuple[str, bool]
+) -> Ending:
     gate = Gate(text)
-    listener = Listener(gate, drain=drain)
+    listener = Listener(_mounted(gate, *mount), drain=drain)
 
     async def load_it() -> tuple[Any, bool]:
         return loaded
@@ -66,6 +78,15 @@ async def _serve(text: str, loaded: tuple[Any, bool], sockets: list[socket.socke
     finally:
         ticking.cancel()
         _give_way()  # the loop is about to close and could not be woken
+
+
+def _mounted(gate: Gate, prefix: str, strip: bool) -> Any:  # noqa: FBT001  (of a pair)
+    prefix = prefix.rstrip("/")
+    if not prefix:
+        return gate
+    from .mounts import Mount, Mounts  # noqa: PLC0415  (few have a prefix)
+
+    return Mounts([Mount(prefix, gate, strip)])
 
 
 def _ready() -> None:

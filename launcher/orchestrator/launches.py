@@ -17,9 +17,11 @@ from launcher.errors import LauncherError
 from launcher.host import SERVE, channel_of
 from launcher.orchestrator.orders import App, HeldSocket, Launch
 from launcher.plan.model import Instance, Plan
+from launcher.plan.mounting import mounted
 from launcher.plan.resolve import addresses, look_up
 from launcher.profile.interpolate import expand
 from launcher.profile.model import Health, Service
+from launcher.profile.prefixes import normal_prefix
 from launcher.profile.secrets import is_credential, is_secret, secret_values, userinfo_in
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ def build_launch(plan: Plan, instance: str, generation: int, *, world: World, pr
         limits=service.limits,
         as_honcho=plan.procfile,
     )
-    return Prepared(launch, _resolved(health_of(service), names, env))
+    return Prepared(launch, _resolved(health_of(service), names, env, prefix=normal_prefix(service.prefix or "")))
 
 
 def secrets_of(prepared: Prepared, names: Sequence[str]) -> frozenset[str]:
@@ -172,7 +174,7 @@ def _argv(
         return (*words, "--channel", channel, "--group", one.group, "--grace", f"{_before(service.stop.grace):g}")
     first, *others = _paths(plan, service, names, directory, env)
     more = (word for path in others for word in ("--pythonpath", path))
-    return (*words, service.app, "--directory", first, *more, "--drain", f"{service.stop.drain:g}")
+    return (*words, service.app, "--directory", first, *more, "--drain", f"{service.stop.drain:g}", *mounted(service))
 
 
 def _shared(plan: Plan, forks: Sequence[Instance], names: _Names, *, world: World) -> Iterator[str]:
@@ -198,6 +200,8 @@ def _app(plan: Plan, one: Instance, names: _Names, *, directory: str, env: Mappi
         paths=tuple(_paths(plan, service, names, directory, env)),
         drain=service.stop.drain,
         stop_timeout=_before(service.stop.grace),
+        prefix=service.prefix,
+        strip_prefix=service.strip_prefix,
     )
 
 
@@ -215,13 +219,17 @@ def _below(root: str, path: str) -> str:
     return root if path in ("", ".") else join(root, path)
 
 
-def _resolved(health: Health | None, names: _Names, env: Mapping[str, str]) -> Health | None:
-    """Resolve the templates of a check: a command for the shell like a command, the rest like any other text."""
+def _resolved(health: Health | None, names: _Names, env: Mapping[str, str], *, prefix: str) -> Health | None:
+    """Resolve the templates of a check: a command for the shell like a command, the rest like any other text.
+
+    A path is one of the app's own, so it is asked for under the service's prefix.
+    """
     if health is None:
         return None
     if health.http is not None:
         headers = {name: names.text(value, env) for name, value in health.headers.items()}
-        return replace(health, http=names.text(health.http, env), headers=headers)
+        http = names.text(health.http, env)
+        return replace(health, http=prefix + http if http.startswith("/") else http, headers=headers)
     if isinstance(health.exec, str):
         return replace(health, exec=names.command(health.exec))
     if health.exec is not None:

@@ -11,6 +11,7 @@ from launcher.plan.model import Instance
 from launcher.plan.placement import host_name
 from launcher.profile.model import Health as Check
 from launcher.profile.model import Service
+from launcher.profile.prefixes import normal_prefix
 
 
 class Wish(StrEnum):
@@ -158,7 +159,7 @@ class Life:
             host=host_name(self.instance.group) if self.instance.is_component else "",
             started=self.started_wall,
             port=port,
-            url=f"http://127.0.0.1:{port}" if port and speaks_http else "",
+            url=f"http://127.0.0.1:{port}{normal_prefix(service.prefix or '')}" if port and speaks_http else "",
             exit_code=self.exit_code,
             check=self.check_shown,
             health=self.health,

@@ -65,6 +65,9 @@ class App(Struct, frozen=True, kw_only=True):
     paths: tuple[str, ...]
     drain: float
     stop_timeout: float
+    #: Where it is mounted on its port, which it then may share with others of its group; None: the port is its own.
+    prefix: str | None = None
+    strip_prefix: bool = False
 
 
 class Launch(Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ Pure: which ports are free and which were used before is told by the caller. All
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 import msgspec
@@ -21,11 +21,13 @@ from launcher.errors import (
 )
 from launcher.plan import graph, ports
 from launcher.plan.model import PLAN_VERSION, Edge, Instance, Plan
+from launcher.plan.mounting import Seat, clashes
 from launcher.plan.names import instance_names, label_of
 from launcher.plan.placement import Placed, place
 from launcher.plan.resolve import misdirected
 from launcher.profile.model import Condition, EngineName, Profile, Service
 from launcher.profile.names import did_you_mean
+from launcher.profile.prefixes import normal_prefix
 
 #: No instance had a port before.
 NOTHING_RECORDED: Mapping[str, int] = MappingProxyType({})
@@ -54,7 +56,9 @@ def build(
     circles = graph.cycles(chosen, pairs)
     problems += map(graph.circle, circles)
     layers = () if circles else graph.layers(chosen, pairs)
-    given = ports.assign(profile, chosen, recorded=recorded, is_free=is_free, problems=problems)
+    given = ports.assign(profile, chosen, placed.merged, recorded=recorded, is_free=is_free, problems=problems)
+    for group in dict.fromkeys(placed.merged.values()):
+        problems += clashes(_seats(placed, group, given))
     settings = profile.settings
     plan = Plan(
         profile=profile.name,
@@ -72,6 +76,11 @@ def build(
         edges=edges,
         layers=layers,
         ports=given,
+        prefixes={
+            name: normal_prefix(service.prefix)
+            for name, service in profile.services.items()
+            if service.prefix is not None and normal_prefix(service.prefix)
+        },
     )
     # Without all ports and services some references would be wrong for no fault of theirs.
     problems = problems or list(misdirected(plan))
@@ -161,6 +170,14 @@ def _impossible(name: str, condition: Condition, target: str, service: Service) 
             remedy=f"Give {target} a `health`, or wait until it is `{instead}`.",
         )
     return None
+
+
+def _seats(placed: Placed, group: str, given: Mapping[str, tuple[int, ...]]) -> Iterator[Seat]:
+    """Where each component of a group listens."""
+    for name, its in placed.merged.items():
+        if its == group and (numbers := given.get(name)):
+            prefix = placed.profile.services[name].prefix
+            yield Seat(component=name, host="127.0.0.1", port=numbers[0], prefix=prefix)
 
 
 def _instances(placed: Placed, chosen: list[str], given: Mapping[str, tuple[int, ...]]) -> dict[str, Instance]:

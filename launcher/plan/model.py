@@ -88,6 +88,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     #: The ports of every service of the profile that has one, by index, those not selected too: a reference to
     #: `${services.api.url}` holds whether or not api is started along.
     ports: dict[str, tuple[int, ...]]
+    #: Where services are mounted on their ports, those not selected too; the root is not told.
+    prefixes: dict[str, str] = {}
 
     def instances_of(self, service: str) -> list[Instance]:
         """The instances of one service, by index."""

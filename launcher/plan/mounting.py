@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from launcher.errors import AddressesOverlap, LauncherError, PortShared, PrefixTaken
+from launcher.profile.model import Service
 from launcher.profile.prefixes import normal_prefix
 
 _WILDCARDS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  (recognised, not bound)
@@ -34,6 +35,13 @@ def clashes(seats: Iterable[Seat]) -> list[LauncherError]:
             found.append(error)
         taken.append(seat)
     return found
+
+
+def mounted(service: Service) -> list[str]:
+    """The words by which the host of one app is told where on its port that is mounted."""
+    if service.prefix is None:
+        return []
+    return ["--prefix", service.prefix, *(["--strip-prefix"] if service.strip_prefix else [])]
 
 
 def _clash(one: Seat, other: Seat) -> LauncherError | None:

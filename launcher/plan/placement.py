@@ -33,6 +33,11 @@ class Placed(Struct, frozen=True, kw_only=True):
     hosts: Mapping[str, str]
     edges: tuple[Edge, ...]
 
+    @property
+    def merged(self) -> Mapping[str, str]:
+        """The group of each component."""
+        return {name: group for name, group in self.groups.items() if name not in self.forked}
+
     def engine_of(self, service: str, otherwise: EngineName) -> EngineName:
         """What runs a service."""
         if service in self.forked:
@@ -47,6 +52,7 @@ def place(profile: Profile, chosen: Sequence[str], problems: list[LauncherError]
     forked = {name: group for name in chosen if (group := forked_group_of(profile.services[name], mode))}
     groups = merged | forked
     problems += _of_both_kinds(merged, forked)
+    named = _named_ports(profile, merged)
     services: dict[str, Service] = {}
     hosts: dict[str, str] = {}
     edges = []
@@ -60,7 +66,7 @@ def place(profile: Profile, chosen: Sequence[str], problems: list[LauncherError]
             members = [one for one, its in groups.items() if its == group]
             services[host] = (_zygote if name in forked else _host)(profile, members, problems)
             hosts[host] = group
-        services[name] = service if name in forked else replace(service, replicas=1)
+        services[name] = service if name in forked else _component(service, named.get(group))
         # What is forked goes on without the process it came from.
         on_loss = OnLoss.IGNORE if name in forked else OnLoss.RESTART
         edges.append(Edge(dependent=name, dependency=host, condition=Condition.HEALTHY, on_loss=on_loss))
@@ -94,6 +100,22 @@ def _host(profile: Profile, members: Sequence[str], problems: list[LauncherError
             drain=max(stop.drain for stop in stops),
         ),
     )
+
+
+def _named_ports(profile: Profile, merged: Mapping[str, str]) -> dict[str, int]:
+    """The number that the components of each group that are under a prefix share: what the first names that does."""
+    found: dict[str, int] = {}
+    for name, group in merged.items():
+        service = profile.services[name]
+        if service.prefix is not None and isinstance(service.port, int):
+            found.setdefault(group, service.port)
+    return found
+
+
+def _component(service: Service, named: int | None) -> Service:
+    """A service as a component: one, whatever its replicas; under a prefix on the port that the others name."""
+    shares = service.prefix is not None and service.port == "auto" and named is not None
+    return replace(service, replicas=1, port=named if shares else service.port)
 
 
 def _zygote(profile: Profile, members: Sequence[str], problems: list[LauncherError]) -> Service:

@@ -7,6 +7,7 @@ taken by another process is not looked at here; that is found when it is bound.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from launcher.errors import LauncherError, PortConflict, PortsExhausted
 from launcher.plan.names import instance_names, label_of
@@ -15,11 +16,14 @@ from launcher.profile.sizes import parse_ports
 
 #: Drawn before the rest of the range: the ports under which people look for a web service first.
 _FIRST = range(8000, 8011)
+#: No services share a process.
+NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
 def assign(
     profile: Profile,
     chosen: Sequence[str],
+    merged: Mapping[str, str] = NOBODY,
     *,
     recorded: Mapping[str, int],
     is_free: Callable[[int], bool],
@@ -27,12 +31,14 @@ def assign(
 ) -> dict[str, tuple[int, ...]]:
     """Give every service of the profile that wants ports its own, by index, and add to `problems`.
 
+    `merged` tells which share a process, and which: of these, those under a prefix draw one port together, and what
+    they may ask for is looked at elsewhere (`mounting`).
     Those that are not chosen get what is left, so that references to them hold, and are no problem if nothing is.
     """
     given = _numbers(profile)
     if not profile.procfile:  # few of its processes listen at all, and honcho numbers the 101st of one as it comes
         problems += conflicts(
-            (label_of(profile, name, index), port)
+            (label_of(profile, name, index), port, merged.get(name, ""))
             for name in chosen
             for index, port in enumerate(given.get(name, ()), start=1)
         )
@@ -42,13 +48,18 @@ def assign(
     span = parse_ports(profile.settings.ports)
     # Those chosen draw first: what else the profile describes moves none of their ports.
     to_draw.sort(key=lambda name: name not in chosen)
+    drawer = _drawers(profile, to_draw, merged)
     drawn = draw(
-        [instance for name in to_draw for instance in instance_names(profile, name)],
+        [instance for name in to_draw if drawer[name] == name for instance in instance_names(profile, name)],
         span=span,
         asked={port for numbers in given.values() for port in numbers},
-        recorded=recorded,
+        recorded=_of_drawers(profile, drawer, recorded),
         is_free=is_free,
     )
+    for name in [name for name in to_draw if drawer[name] != name]:
+        (own,), (its,) = instance_names(profile, name), instance_names(profile, drawer[name])
+        if its in drawn:
+            drawn[own] = drawn[its]
     short = [name for name in to_draw if not drawn.keys() >= set(instance_names(profile, name))]
     if without := [name for name in short if name in chosen]:
         problems.append(PortsExhausted(f"no free port in {profile.settings.ports} is left for {', '.join(without)}"))
@@ -58,13 +69,33 @@ def assign(
     return {name: given[name] for name in profile.services if name in given}
 
 
-def conflicts(asked: Iterable[tuple[str, int]]) -> list[PortConflict]:
-    """Find the instances that ask for a number another one has asked for before."""
-    holders: dict[int, str] = {}
+def _drawers(profile: Profile, to_draw: Sequence[str], merged: Mapping[str, str]) -> dict[str, str]:
+    """Who draws for each: it itself, or the first of its process that is under a prefix too."""
+    first: dict[str, str] = {}
+    found = {name: name for name in to_draw}
+    for name in to_draw:
+        if name in merged and profile.services[name].prefix is not None:
+            found[name] = first.setdefault(merged[name], name)
+    return found
+
+
+def _of_drawers(profile: Profile, drawer: Mapping[str, str], recorded: Mapping[str, int]) -> Mapping[str, int]:
+    """What those who draw had before, themselves or any they draw for."""
+    found = dict(recorded)
+    for name, its in drawer.items():
+        own = instance_names(profile, name)[0]
+        if name != its and own in recorded:
+            found.setdefault(instance_names(profile, its)[0], recorded[own])
+    return found
+
+
+def conflicts(asked: Iterable[tuple[str, int, str]]) -> list[PortConflict]:
+    """Find the instances that ask for a number another one has asked for before, in another process (the third)."""
+    holders: dict[int, tuple[str, str]] = {}
     found: list[PortConflict] = []
-    for name, port in asked:
-        holder = holders.setdefault(port, name)
-        if holder != name:
+    for name, port, process in asked:
+        holder, its = holders.setdefault(port, (name, process))
+        if holder != name and not (process and process == its):
             found.append(PortConflict(f"{holder} and {name} both ask for port {port}"))
     return found
 

@@ -23,11 +23,12 @@ def addresses(plan: Plan, host: str = "127.0.0.1") -> dict[str, str]:
     table = {"profile.name": plan.profile, _SOCKET_FD: _FIRST_FD}
     for service, ports in plan.ports.items():
         at = f"services.{service}."
-        table[at + "url"] = f"http://{host}:{ports[0]}"
+        prefix = plan.prefixes.get(service, "")
+        table[at + "url"] = f"http://{host}:{ports[0]}{prefix}"
         table[at + "address"] = f"{host}:{ports[0]}"
         table[at + "host"] = host
         table[at + "port"] = str(ports[0])
-        table[at + "urls"] = ",".join(f"http://{host}:{port}" for port in ports)
+        table[at + "urls"] = ",".join(f"http://{host}:{port}{prefix}" for port in ports)
     return table
 
 

@@ -90,6 +90,8 @@ def _facts(plan: Plan, name: str) -> Iterator[tuple[str, str]]:
         yield "from", plan.host_of(instances[0].group).name
     if ports := ", ".join(str(instance.port) for instance in instances if instance.port is not None):
         yield "port", f"{ports} (drawn)" if instances[0].port_drawn else ports
+    if service.prefix is not None:
+        yield "prefix", service.prefix
     if service.health is not None:
         yield "health", service.health.check
     for edge in plan.edges_from(name):

@@ -28,6 +28,7 @@ from launcher.profile.layers import WAYS_TO_CHECK
 from launcher.profile.model import Api, Health, History, Limits, Notify, Policy, Service
 from launcher.profile.names import did_you_mean
 from launcher.profile.origins import BUILT_IN, Origin, Path, Problems, dotted
+from launcher.profile.prefixes import fault_of_prefix
 from launcher.profile.references import fault, texts
 from launcher.profile.sizes import LAST_PORT, parse_ports
 
@@ -83,6 +84,7 @@ def check(profile: Decoded, problems: Problems) -> None:
             context.say(WrongType, path, "a service's name has letters, digits, _ and - only")
         _check_run(context, path, service)
         _check_app(context, path, service)
+        _check_prefix(context, path, service)
         _check_placement(context, path, service)
         _check_port(context, path, service)
         _check_needs(context, path, service)
@@ -193,6 +195,18 @@ def _check_app(context: Context, path: Path, service: Service) -> None:
         context.say(ContradictoryKeys, (*path, "kind"), sentence, remedy="Give the task a `command`.")
     if not service.socket and context.written((*path, "socket")):
         context.say(ContradictoryKeys, (*path, "socket"), "the launcher always holds the socket of an `app`")
+
+
+def _check_prefix(context: Context, path: Path, service: Service) -> None:
+    for key in ("prefix", "strip_prefix"):
+        if service.app is None and context.written((*path, key)):
+            context.say(ContradictoryKeys, (*path, key), "is for an `app` only, and this service has none")
+    if service.prefix is None:
+        if context.written((*path, "strip_prefix")):
+            context.say(ContradictoryKeys, (*path, "strip_prefix"), "has no `prefix` to strip")
+    elif fault := fault_of_prefix(service.prefix):
+        remedy = 'Write a path such as "/api", or "/" for the root.'
+        context.say(WrongType, (*path, "prefix"), fault, remedy=remedy)
 
 
 def _check_placement(context: Context, path: Path, service: Service) -> None:

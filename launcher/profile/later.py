@@ -10,8 +10,6 @@ from launcher.profile.origins import Leaf, Path, Problems, Table, dotted
 
 #: Where (`*` is any one name), and what the key will do.
 KEYS: dict[Path, str] = {
-    ("services", "*", "prefix"): "mounting services under one port",
-    ("services", "*", "strip_prefix"): "mounting services under one port",
     ("services", "*", "watch"): "reloading when files change",
 }
 

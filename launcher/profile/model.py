@@ -187,6 +187,13 @@ class Defaults(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         bool,
         says("`true`: the launcher holds the listening socket and hands it over as LISTEN_FDS. An `app`: always."),
     ] = False
+    prefix: Annotated[
+        str | None,
+        says('Where an `app` is mounted on its port: "/api". Services of one process that have a prefix share a port.'),
+    ] = None
+    strip_prefix: Annotated[
+        bool, says("`true`: the app gets its paths without the prefix, for one that knows nothing of `root_path`.")
+    ] = False
     depends_on: Annotated[
         dict[str, Dependency],
         says('What this service needs: ["db"], {db = "healthy"}, or a table with condition, required, on_loss.'),

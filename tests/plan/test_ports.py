@@ -101,5 +101,5 @@ def test_services_not_selected_have_ports_too() -> None:
 
 def test_conflicts_name_both() -> None:
     """Each instance that comes too late is told with the one that has the port."""
-    found = conflicts([("a", 1), ("b", 2), ("c", 1), ("d", 1)])
+    found = conflicts([("a", 1, ""), ("b", 2, ""), ("c", 1, ""), ("d", 1, "apps")])
     assert [problem.sentence for problem in found] == ["a and c both ask for port 1", "a and d both ask for port 1"]

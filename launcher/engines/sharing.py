@@ -1,0 +1,46 @@
+"""Held sockets of which several instances may hold one together: a port with a component under each of its prefixes.
+
+Knows instances' names and ports; nothing of prefixes or processes. Used by the loop's thread only.
+"""
+
+from __future__ import annotations
+
+import socket
+
+from msgspec.structs import replace
+
+from launcher.engines.sockets import HeldSockets
+from launcher.orchestrator.orders import HeldSocket
+
+
+class SharedSockets:
+    """The sockets held: each by one instance, or by all that asked for its port as a shared one."""
+
+    def __init__(self) -> None:
+        self._sockets = HeldSockets()
+        #: Under which name each instance holds what it holds.
+        self._names: dict[str, str] = {}
+
+    def hold(
+        self, instance: str, wanted: tuple[HeldSocket, ...], *, label: str, is_shared: bool
+    ) -> socket.socket | None:
+        """The socket of `instance`, bound now unless it, or one it is shared with, holds it; None: none is wanted."""
+        name = instance
+        if is_shared and wanted:
+            wanted = (replace(wanted[0], name=""),)
+            name = f"{wanted[0].host}:{wanted[0].port}"
+        if self._names.get(instance, name) != name:
+            self.release(instance)
+        held = self._sockets.hold(name, wanted, label=label)
+        self._names[instance] = name
+        return held
+
+    def release(self, instance: str) -> None:
+        """Close what is held for `instance`, unless others hold it too."""
+        name = self._names.pop(instance, "")
+        if name not in self._names.values():
+            self._sockets.release(name)
+
+    def close(self) -> None:
+        """Close all."""
+        self._sockets.close()

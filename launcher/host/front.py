@@ -1,0 +1,228 @@
+"""One port that several components share, each under its prefix: what answers there, and each one's part of it.
+
+The sockets are accepted on by one listener, which belongs to none of them; a request is its component's from where its
+prefix is found. Knows mounts, gates and routes; nothing of when components start or who orders it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from contextlib import suppress
+from contextvars import copy_context
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from .conflicts import Mounted, conflicts
+from .current import component
+from .listener import Listener
+from .mounts import Mount, Mounts
+from .openapi import Documents
+from .routes import routes_of
+from .target import CannotServe
+
+if TYPE_CHECKING:
+    import socket
+
+    from .gate import Gate, Measures
+
+#: Of web sockets whose component ends: uvicorn's own code for it, "service restart".
+_GOES_AWAY = 1012
+#: How long connections of a port that nobody has any more may take to close, in seconds.
+_LAST_ANSWERS = 1.0
+
+
+class Front:
+    """A shared port, from its first component to its last. `title` is what its description calls the whole."""
+
+    def __init__(self, sockets: list[socket.socket], *, title: str) -> None:
+        self._sockets = sockets
+        self._names: dict[str, str] = {}
+        self._routes: dict[str, Mounted] = {}
+        self._mounts = Mounts([])
+        self._documents = Documents(self._mounts, self._names, title=title)
+        self._mounts.replace("", self._documents)
+        self.listener = Listener(self._mounts, drain=_LAST_ANSWERS)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is mounted."""
+        return not self._names
+
+    def mount(self, part: Part) -> None:
+        """Let a component's part have its requests from now on."""
+        self._names[part.prefix] = part.service
+        if part.prefix:
+            self._mounts.mount(Mount(part.prefix, part, part.strip))
+        else:
+            self._documents.root = part
+
+    def unmount(self, part: Part) -> None:
+        """A component has left for good."""
+        self.forget(part)
+        del self._names[part.prefix]
+        if part.prefix:
+            self._mounts.unmount(part.prefix)
+        else:
+            self._documents.root = None
+
+    def learn(self, part: Part, app: Any) -> None:
+        """Look at the routes of an app, before its first request; raises CannotServe where one can never answer."""
+        with suppress(Exception):  # an app whose routes cannot be read says so itself, at its first request
+            self._routes[part.prefix] = Mounted(part.service, part.prefix, routes_of(app) or ())
+        for conflict in conflicts(list(self._routes.values())):
+            if conflict.is_between and part.service in (conflict.hidden.component, conflict.by.component):
+                self.forget(part)
+                raise CannotServe(f"E7023 {conflict.sentence}. {conflict.remedy}")
+
+    def forget(self, part: Part) -> None:
+        """Forget the routes of an app that is no longer there."""
+        self._routes.pop(part.prefix, None)
+
+    async def accept(self) -> None:
+        """Answer on the sockets from now on, as nobody's code: a connection may bring requests for any component."""
+        if self.listener.started:
+            return
+        context = copy_context()
+        context.run(component.set, None)
+        await asyncio.get_running_loop().create_task(self.listener.open(self._sockets), context=context)
+
+    async def close(self) -> None:
+        """Answer no more."""
+        await self.listener.close()
+        for one in self._sockets:
+            one.close()
+
+
+class Part:
+    """What a component has of a shared port; in the place of a listener of its own, and an ASGI app."""
+
+    def __init__(
+        self, front: Front, gate: Gate, *, component: str, service: str, prefix: str, strip: bool, drain: float
+    ) -> None:
+        self.front = front
+        self._gate = gate
+        self._component = component
+        self._drain = drain
+        self.service = service
+        self.prefix = prefix.rstrip("/")
+        self.strip = strip
+        self.started = False
+        self._requests: set[asyncio.Task[Any]] = set()
+        #: How to say something to each open web socket.
+        self._web_sockets: dict[asyncio.Task[Any], Any] = {}
+        front.mount(self)
+
+    @property
+    def openapi_url(self) -> str | None:
+        """Where the app has its description."""
+        return self._gate.openapi_url
+
+    def look_at(self, app: Any) -> None:
+        """See that all routes of an app can answer; raises CannotServe."""
+        self.front.learn(self, app)
+
+    def forget(self) -> None:
+        """Its app has ended."""
+        self.front.forget(self)
+
+    async def open(self, _sockets: object = ()) -> None:
+        """Answer from now on, whatever the gate lets in."""
+        self.started = True
+        await self.front.accept()
+
+    async def close(self) -> None:
+        """Let no more in, and return when requests in flight have ended or were cut off."""
+        if not self.started:
+            return
+        self.started = False
+        self._gate.shut("it has been asked to end")
+        for send in list(self._web_sockets.values()):
+            with suppress(Exception):  # it is closed already
+                await send({"type": "websocket.close", "code": _GOES_AWAY})
+        if self._requests:
+            await asyncio.wait(self._requests, timeout=self._drain)
+        for task in self._requests:
+            task.cancel()
+
+    def leave(self) -> bool:
+        """Be mounted no more; whether nobody is left."""
+        self.front.unmount(self)
+        return self.front.is_empty
+
+    async def on_tick(self, counter: int) -> None:
+        """As a listener has it."""
+        await self.front.listener.on_tick(counter)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        component.set(self._component)  # for good: the task is this request's alone
+        task = asyncio.current_task()
+        assert task is not None
+        self._requests.add(task)
+        if scope["type"] == "websocket":
+            self._web_sockets[task] = send
+        try:
+            await Timed(self._gate(scope, receive, send), self._gate.measures)
+        finally:
+            self._requests.discard(task)
+            self._web_sockets.pop(task, None)
+
+
+class Fronts:
+    """The shared ports of one process, by their addresses."""
+
+    def __init__(self) -> None:
+        self._fronts: dict[object, Front] = {}
+
+    def at(self, sockets: list[socket.socket], *, title: str) -> Front:
+        """The port that these sockets, or others of the same address, are of; those not needed are closed."""
+        address = sockets[0].getsockname()
+        if address in self._fronts:
+            for one in sockets:
+                one.close()
+        else:
+            self._fronts[address] = Front(sockets, title=title)
+        return self._fronts[address]
+
+    def drop(self, front: Front) -> None:
+        """Nobody is left at a port."""
+        self._fronts = {address: one for address, one in self._fronts.items() if one is not front}
+
+
+class Timed:
+    """Awaits a coroutine step by step, and adds up how long its steps keep the event loop."""
+
+    __slots__ = ("_inner", "_measures")
+
+    def __init__(self, inner: Any, measures: Measures) -> None:
+        self._inner = inner
+        self._measures = measures
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return self
+
+    def __iter__(self) -> Timed:
+        return self
+
+    def __next__(self) -> Any:
+        return self.send(None)
+
+    def send(self, value: Any) -> Any:
+        """Do the next step."""
+        began = perf_counter()
+        try:
+            return self._inner.send(value)
+        finally:
+            self._measures.busy += perf_counter() - began
+
+    def throw(self, *error: Any) -> Any:
+        """Do the next step with an exception."""
+        began = perf_counter()
+        try:
+            return self._inner.throw(*error)
+        finally:
+            self._measures.busy += perf_counter() - began
+
+    def close(self) -> None:
+        """End it here."""
+        self._inner.close()
