@@ -1,0 +1,63 @@
+"""Sockets that several instances hold together: bound once, closed when the last lets go."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from launcher.engines.sharing import SharedSockets
+from launcher.errors import SocketUnavailable
+from launcher.orchestrator.orders import HeldSocket
+
+
+@pytest.fixture
+def sockets():
+    made = SharedSockets()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def port():
+    """A port that nobody has."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def hold(sockets, instance, port, *, is_shared=True):
+    wanted = (HeldSocket(instance, "127.0.0.1", port),)
+    return sockets.hold(instance, wanted, label=instance, is_shared=is_shared)
+
+
+def listens(port):
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+def test_a_shared_port_is_one_socket_until_the_last_lets_go(sockets, port):
+    assert hold(sockets, "a", port) is hold(sockets, "b", port)
+    sockets.release("a")
+    assert listens(port)
+    sockets.release("b")
+    assert not listens(port)
+
+
+def test_a_restart_keeps_it(sockets, port):
+    assert hold(sockets, "a", port) is hold(sockets, "a", port)
+
+
+def test_one_of_its_own_is_shared_with_nobody(sockets, port):
+    """The plan keeps this from happening; the kernel does, too."""
+    hold(sockets, "a", port, is_shared=False)
+    with pytest.raises(SocketUnavailable):
+        hold(sockets, "b", port)
+
+
+def test_letting_go_of_nothing_is_nothing(sockets, port):
+    hold(sockets, "a", port)
+    sockets.release("stranger")
+    assert listens(port)
