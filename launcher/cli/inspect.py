@@ -16,13 +16,14 @@ def plan(args: Namespace) -> int:
     """Show what a start would do."""
     made = _plan(args)
     if args.json:
-        from msgspec import json  # noqa: PLC0415
+        from msgspec import json, to_builtins  # noqa: PLC0415
 
-        from launcher.plan.build import to_json  # noqa: PLC0415
         from launcher.plan.masked import masked  # noqa: PLC0415
+        from launcher.plan.memory import estimate  # noqa: PLC0415
         from launcher.profile.secrets import mask_urls  # noqa: PLC0415
 
-        print(mask_urls(json.format(to_json(masked(made))).decode()))
+        shown = {**to_builtins(masked(made)), "memory": estimate(made)}
+        print(mask_urls(json.format(json.encode(shown)).decode()))
     else:
         from launcher.plan.text import describe  # noqa: PLC0415
 
@@ -72,8 +73,5 @@ def history(args: Namespace) -> int:
 
 def _plan(args: Namespace) -> Plan:
     from launcher.cli.target import target_of  # noqa: PLC0415
-    from launcher.plan.build import build  # noqa: PLC0415
-    from launcher.world import is_free  # noqa: PLC0415
 
-    target = target_of(args, args.words)
-    return build(target.loaded.profile, select=target.services, is_free=is_free)
+    return target_of(args, args.words).plan_of_named()

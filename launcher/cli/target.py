@@ -54,12 +54,24 @@ class Target(Struct, frozen=True, kw_only=True):
 
         Without `merges` every service has a process of its own.
         """
-        from launcher.plan.build import build  # noqa: PLC0415
+        return self._plan(tuple(self.loaded.profile.services), recorded=recorded or {}, merges=merges)
+
+    def plan_of_named(self) -> Plan:
+        """The plan of what `services` are, and what they depend on."""
+        return self._plan(self.services, recorded={}, merges=True)
+
+    def _plan(self, select: Sequence[str], *, recorded: Mapping[str, int], merges: bool) -> Plan:
+        from launcher.plan.build import SOME_MACHINE, build  # noqa: PLC0415
+        from launcher.profile.model import EngineName, Mode  # noqa: PLC0415
         from launcher.world import is_free  # noqa: PLC0415
 
-        profile = self.loaded.profile
-        every = tuple(profile.services)
-        return build(profile, select=every, recorded=recorded or {}, is_free=is_free, merges=merges)
+        profile, machine = self.loaded.profile, SOME_MACHINE
+        if profile.settings.mode is Mode.AUTO:
+            from launcher.cli.machine import machine_for  # noqa: PLC0415  (for those who leave it to us)
+
+            machine = machine_for(profile, os.environ)
+        merges = merges and EngineName(profile.settings.engine) is not EngineName.SUPERVISORD
+        return build(profile, select=select, recorded=recorded, is_free=is_free, machine=machine, merges=merges)
 
 
 def target_of(args: Namespace, words: Sequence[str] = (), *, kept: bool = False) -> Target:

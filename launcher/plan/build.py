@@ -20,6 +20,7 @@ from launcher.errors import (
     UnknownService,
 )
 from launcher.plan import graph, ports
+from launcher.plan.auto import Machine
 from launcher.plan.model import PLAN_VERSION, Edge, Instance, Plan
 from launcher.plan.mounting import Seat, clashes
 from launcher.plan.names import instance_names, label_of
@@ -31,6 +32,8 @@ from launcher.profile.prefixes import normal_prefix
 
 #: No instance had a port before.
 NOTHING_RECORDED: Mapping[str, int] = MappingProxyType({})
+#: Of which nothing is known.
+SOME_MACHINE = Machine()
 
 
 def build(
@@ -39,17 +42,19 @@ def build(
     select: Iterable[str] = (),
     recorded: Mapping[str, int] = NOTHING_RECORDED,
     is_free: Callable[[int], bool],
+    machine: Machine = SOME_MACHINE,
     merges: bool = True,
 ) -> Plan:
     """Decide everything that can be decided before anything runs; raises ProblemsFound.
 
     `select` names services and goes before the profile's own `select`; what they depend on comes along. `recorded` maps
-    instances to the ports they had. Without `merges` every service has a process of its own, whatever it says.
+    instances to the ports they had. `machine` is what `mode = "auto"` chooses by. Without `merges` every service has a
+    process of its own, whatever it says.
     """
     problems: list[LauncherError] = []
     chosen = _chosen(profile, tuple(select), problems)
     own = tuple(edge for name in chosen for edge in _edges(profile, name, problems))
-    placed = place(profile, chosen if merges else (), problems)
+    placed = place(profile, chosen if merges else (), machine, problems)
     profile, chosen = placed.profile, placed.chosen if merges else chosen
     edges = (*placed.edges, *own)
     pairs = [(edge.dependent, edge.dependency) for edge in edges]
@@ -190,6 +195,7 @@ def _instances(placed: Placed, chosen: list[str], given: Mapping[str, tuple[int,
             found[service] = Instance(name=service, service=service, index=1, engine=engine, label=service, group=group)
             continue
         group = placed.groups.get(service, "")
+        choice = placed.choices.get(service)
         for index, name in enumerate(instance_names(profile, service), start=1):
             found[name] = Instance(
                 name=name,
@@ -200,5 +206,6 @@ def _instances(placed: Placed, chosen: list[str], given: Mapping[str, tuple[int,
                 port=numbers[index - 1] if numbers else None,
                 port_drawn=bool(numbers) and not isinstance(profile.services[service].port, int),
                 group=group,
+                placed=choice.why if choice is not None else "",
             )
     return found

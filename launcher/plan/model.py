@@ -39,6 +39,8 @@ class Instance(Struct, frozen=True, kw_only=True):
     port_drawn: bool = False
     #: The group of services in, or forked from, one process that it belongs to; or whose host it is.
     group: str = ""
+    #: Why it is placed there, in that process or in its own, where the launcher has chosen.
+    placed: str = ""
 
     @property
     def is_component(self) -> bool:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from launcher.errors import CannotShare, LauncherError
+from launcher.plan.auto import Choice, Machine, choose
 from launcher.plan.model import Edge
 from launcher.profile.groups import forked_group_of, group_of
 from launcher.profile.model import Condition, EngineName, Health, OnLoss, Policy, Profile, Restart, Service, Stop
@@ -21,7 +22,7 @@ SLACK = 2.0
 
 
 class Placed(Struct, frozen=True, kw_only=True):
-    """A profile with the hosts among its services; the group of each service that has one; the hosts' edges."""
+    """A profile with the hosts among its services; who is in which group; the hosts' edges; the choices made."""
 
     profile: Profile
     chosen: list[str]
@@ -32,6 +33,8 @@ class Placed(Struct, frozen=True, kw_only=True):
     #: By host service.
     hosts: Mapping[str, str]
     edges: tuple[Edge, ...]
+    #: By service, where the mode leaves it to the launcher.
+    choices: Mapping[str, Choice]
 
     @property
     def merged(self) -> Mapping[str, str]:
@@ -45,10 +48,13 @@ class Placed(Struct, frozen=True, kw_only=True):
         return EngineName.MERGED if service in self.groups else otherwise
 
 
-def place(profile: Profile, chosen: Sequence[str], problems: list[LauncherError]) -> Placed:
+def place(profile: Profile, chosen: Sequence[str], machine: Machine, problems: list[LauncherError]) -> Placed:
     """Add a host for each group of the chosen services, before the first of them."""
     mode = profile.settings.mode
-    merged = {name: group for name in chosen if (group := group_of(profile.services[name], mode))}
+    choices = choose(profile, machine) if chosen else {}
+    shared = {name: group_of(profile.services[name], mode) for name in chosen}
+    shared |= {name: choices[name].group for name in chosen if name in choices}
+    merged = {name: group for name, group in shared.items() if group}
     forked = {name: group for name in chosen if (group := forked_group_of(profile.services[name], mode))}
     groups = merged | forked
     problems += _of_both_kinds(merged, forked)
@@ -77,6 +83,7 @@ def place(profile: Profile, chosen: Sequence[str], problems: list[LauncherError]
         forked=frozenset(forked),
         hosts=hosts,
         edges=tuple(edges),
+        choices=choices,
     )
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from launcher.plan.model import Edge, Plan
+from launcher.plan.memory import MB, estimate
+from launcher.plan.model import Edge, Instance, Plan
 from launcher.profile.model import Condition, OnLoss, Service
 
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")
@@ -24,6 +25,8 @@ def describe(plan: Plan) -> str:
             lines += [f"  {_title(plan, name)}", *(f"    {key:<8} {value}" for key, value in _facts(plan, name))]
     if plan.env:
         lines += ["", f"env of all: {', '.join(plan.env)}"]
+    if memory := _memory(plan):
+        lines += ["", memory]
     return "\n".join(lines) + "\n"
 
 
@@ -84,10 +87,8 @@ def _facts(plan: Plan, name: str) -> Iterator[tuple[str, str]]:
                 yield does, ", ".join(dict.fromkeys(one.service for one in found))
     else:
         yield ("app", service.app) if service.app is not None else ("command", _command(service.command or ""))
-    if instances[0].is_component:
-        yield "in", plan.host_of(instances[0].group).name
-    if instances[0].is_forked:
-        yield "from", plan.host_of(instances[0].group).name
+    if place := _place(plan, instances[0]):
+        yield "from" if instances[0].is_forked else "in", place
     if ports := ", ".join(str(instance.port) for instance in instances if instance.port is not None):
         yield "port", f"{ports} (drawn)" if instances[0].port_drawn else ports
     if service.prefix is not None:
@@ -98,6 +99,22 @@ def _facts(plan: Plan, name: str) -> Iterator[tuple[str, str]]:
         yield "after", f"{edge.dependency}: {_note(edge)}, {_why(edge, plan.services[edge.dependency])}"
     if service.env:
         yield "env", ", ".join(service.env)
+
+
+def _place(plan: Plan, instance: Instance) -> str:
+    """The process that it is in or forked from, and why; empty: its own, as the mode says."""
+    if not instance.is_hosted:
+        return f"its own process: {instance.placed}" if instance.placed else ""
+    host = plan.host_of(instance.group).name
+    return f"{host}: {instance.placed}" if instance.placed else host
+
+
+def _memory(plan: Plan) -> str:
+    found = estimate(plan)
+    if not found.instances:
+        return ""
+    beside = "; commands are not counted" if found.unknown else ""
+    return f"memory: about {found.total / MB:.0f} MB, an estimate (`launcher measure` measures it){beside}"
 
 
 def _command(command: str | list[str]) -> str:

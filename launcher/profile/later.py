@@ -18,9 +18,6 @@ VALUES: dict[Path, dict[str, str]] = {
     ("launcher", "engine"): {
         "kubernetes": "running on Kubernetes",
     },
-    ("launcher", "mode"): {
-        "auto": "choosing the mode for each service",
-    },
 }
 
 

@@ -327,7 +327,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Mode,
         says(
             "`multi`: a process per service; `single`: every `app` in one process; `forked`: one import, and a process "
-            "forked for every `app` (Linux)."
+            "forked for every `app` (Linux); `auto`: one process for those that can share it, where that is worth it."
         ),
     ] = Mode.MULTI
     preload: Annotated[

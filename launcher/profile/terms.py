@@ -47,6 +47,7 @@ class Mode(StrEnum):
     MULTI = "multi"
     SINGLE = "single"
     FORKED = "forked"
+    AUTO = "auto"
 
 
 class OnExit(StrEnum):

@@ -55,6 +55,8 @@ def test_describe() -> None:
             after    web: started, since it has no health check
 
         env of all: KEY
+
+        memory: about 66 MB, an estimate (`launcher measure` measures it); commands are not counted
         """)
 
 
