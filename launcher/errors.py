@@ -772,6 +772,14 @@ class RunFolderUnusable(ControlError):
     general_remedy = "Make room or correct the permissions, or choose another folder with --run-dir."
 
 
+class AlreadyRunning(ControlError):
+    code = 9007
+    status = 2
+    title = "the profile runs already"
+    cause = "The command runs the profile's services itself, and two of each would use the same files and ports."
+    general_remedy = "Stop it first: launcher stop."
+
+
 class HistoryUnreadable(ControlError):
     code = 9020
     status = 1

@@ -143,6 +143,14 @@ def _plan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="the plan as JSON")
 
 
+def _measure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("words", nargs="*", metavar="[PROFILE] SERVICE", help="as for start")
+    parser.add_argument(
+        "--timeout", type=float, default=60.0, metavar="SECONDS", help="how long each mode may take (default: 60)"
+    )
+    parser.add_argument("--json", action="store_true", help="the figures as JSON, in seconds and bytes")
+
+
 def _graph(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("words", nargs="*", metavar="[PROFILE] SERVICE", help="as for start")
     parser.add_argument("--dot", action="store_true", help="in Graphviz' language")
@@ -198,6 +206,7 @@ OWN_FLAGS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "doctor": _doctor,
     "plan": _plan,
     "graph": _graph,
+    "measure": _measure,
     "config": _config,
     "export": _export,
     "explain": _explain,

@@ -38,6 +38,7 @@ PLACES = {
     "doctor": "doctor:doctor",
     "plan": "inspect:plan",
     "graph": "inspect:graph",
+    "measure": "measure:measure_modes",
     "config": "files:config",
     "export": "export:export",
     "import": "import_:import_",

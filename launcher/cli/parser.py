@@ -14,7 +14,7 @@ from launcher.errors import Usage
 ALIASES = {"up": "start"}
 
 #: After any other command, `-f` is that command's own.
-OF_A_PROCFILE = frozenset({"start", "run", "check", "export", "plan", "graph", "config"})
+OF_A_PROCFILE = frozenset({"start", "run", "check", "export", "plan", "graph", "measure", "config"})
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):

@@ -6,11 +6,12 @@ won't tell, it is the resident set (RSS). Knows process ids; nothing of instance
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     import psutil
@@ -33,28 +34,56 @@ class Usage(Struct, frozen=True, kw_only=True):
 
 def usage_of(pids: Iterable[int]) -> dict[int, Usage]:
     """Tell what the trees of these processes use; of those that are gone, nothing."""
-    import psutil  # noqa: PLC0415  (10 ms and 1 MB, for those who ask)
-
     wanted = list(pids)
     if not wanted:
         return {}
-    children: dict[int, list[psutil.Process]] = {}
-    own: dict[int, psutil.Process] = {}
-    for process in psutil.process_iter(["ppid"]):
-        children.setdefault(process.info["ppid"], []).append(process)
-        own[process.pid] = process
+    every, children = _all()
     found = {}
     for pid in wanted:
-        if pid in own:
-            tree, line = [], [own[pid]]
-            while line:
-                process = line.pop()
-                tree.append(process)
-                line += children.get(process.pid, ())
-            usage = _sum(tree)
+        if pid in every:
+            usage = _sum([every[pid], *_below(pid, children)])
             if usage.processes:
                 found[pid] = usage
     return found
+
+
+def usage_below(pid: int) -> Usage:
+    """Tell what all that a process has started use, and have used; without the process itself."""
+    import psutil  # noqa: PLC0415  (as above)
+
+    every, children = _all()
+    usage = _sum(_below(pid, children))
+    try:
+        times = every[pid].cpu_times()
+    except (KeyError, psutil.Error):
+        return usage
+    return replace(usage, cpu=usage.cpu + _of_ended(times))
+
+
+def _all() -> tuple[dict[int, psutil.Process], dict[int, list[psutil.Process]]]:
+    """All processes of the machine, by their id and by that of their parent."""
+    import psutil  # noqa: PLC0415  (as above)
+
+    every: dict[int, psutil.Process] = {}
+    children: dict[int, list[psutil.Process]] = {}
+    for process in psutil.process_iter(["ppid"]):
+        every[process.pid] = process
+        children.setdefault(process.info["ppid"], []).append(process)
+    return every, children
+
+
+def _below(pid: int, children: Mapping[int, list[psutil.Process]]) -> list[psutil.Process]:
+    found, line = [], [*children.get(pid, ())]
+    while line:
+        process = line.pop()
+        found.append(process)
+        line += children.get(process.pid, ())
+    return found
+
+
+def _of_ended(times: Any) -> float:
+    """The seconds of the children that have ended and were waited for."""
+    return getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
 
 
 def proportional_of(pid: int) -> int | None:
@@ -85,7 +114,7 @@ def _sum(tree: list[psutil.Process]) -> Usage:
         except psutil.Error:
             continue  # it has just ended, or is none of ours
         processes += 1
-        cpu += times.user + times.system + getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+        cpu += times.user + times.system + _of_ended(times)
         shares.append(proportional_of(process.pid))
         try:
             descriptors.append(process.num_fds())
