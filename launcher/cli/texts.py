@@ -123,10 +123,10 @@ TEXTS = {
     "measure": (
         "run a profile in each mode, and compare start-up, memory and latency",
         (
-            "One mode after the other, each in a temporary run folder, on the profile's ports: multi, single and what "
-            "auto chooses, as far as the profile allows them. The profile must not be running. start-up: from the "
-            "command until all are ready; CPU: what the services have used by then; memory: after 200 requests to "
-            "each that speaks HTTP (at its health's path, or /), of which latency is the median. docs/merging.md "
+            "One mode after the other, each in a temporary run folder, on the profile's ports: multi, single, forked "
+            "and what auto chooses, as far as the profile allows. The profile must not be running. start-up: from the "
+            "command until all are ready; CPU: what the services have used by then; memory: after 200 requests to each "
+            "that speaks HTTP (at its health's path, or /), of which latency is the median. docs/merging.md "
             "says more."
         ),
         "launcher measure full\nlauncher measure full --timeout 30 --json",

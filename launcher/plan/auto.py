@@ -15,7 +15,7 @@ from launcher.plan.memory import PROCESS
 from launcher.profile.groups import DEFAULT, group_of
 from launcher.profile.model import Limits, Mode, Profile, Service
 
-#: From how many apps on sharing is worth it: of two, one would take the other along for the sake of 34 MB.
+#: From how many apps on sharing is worth it: of two, one would take the other along for the sake of 35 MB.
 FEWEST = 3
 #: With so many processors for each app, each is better off with a process, which keeps one busy.
 PROCESSORS_EACH = 2

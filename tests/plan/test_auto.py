@@ -138,7 +138,7 @@ def test_the_plan_keeps_and_shows_the_reasons_and_the_memory():
     text = describe(plan)
     assert "    in       host.apps: 3 apps on 2 processors: fewer than 2 for each\n" in text
     assert "    in       its own process: its `user` needs one\n" in text
-    assert "\nmemory: about 68 MB, an estimate (`launcher measure` measures it); commands are not counted\n" in text
+    assert "\nmemory: about 74 MB, an estimate (`launcher measure` measures it); commands are not counted\n" in text
 
 
 def test_memory_is_estimated_for_each_process():
@@ -148,5 +148,9 @@ def test_memory_is_estimated_for_each_process():
     assert found.instances["host.apps"] > found.instances["odd.1"] > 10 * found.instances["a.1"]
     assert found.total == sum(found.instances.values())
     assert found.unknown == ("db",)
-    apart = estimate(build(profile_of({**four(), "db": {}}), is_free=FREE))
-    assert apart.total == 4 * apart.instances["a.1"]
+    multi, single, forked = (
+        estimate(build(profile_of({**four(), "db": {}}, mode=mode), is_free=FREE))
+        for mode in ("multi", "single", "forked")
+    )
+    assert multi.total == 4 * multi.instances["a.1"]
+    assert multi.total > forked.total > forked.instances["host.forked"] > single.total - forked.instances["a.1"]

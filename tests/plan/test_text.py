@@ -56,7 +56,7 @@ def test_describe() -> None:
 
         env of all: KEY
 
-        memory: about 66 MB, an estimate (`launcher measure` measures it); commands are not counted
+        memory: about 70 MB, an estimate (`launcher measure` measures it); commands are not counted
         """)
 
 
