@@ -2,7 +2,7 @@
 
 An app shares unless its profile asks for what only a process of its own has, or it does not fit with the others; and
 all have their own where they are few, or the machine is large. Pure: what the machine is, and which apps do not go
-together, is told by the caller. `docs/decisions/0012-auto-mode.md` has the figures behind the rule.
+together, is told by the caller. `docs/decisions/0013-auto-mode.md` has the figures behind the rule.
 """
 
 from __future__ import annotations
