@@ -71,7 +71,7 @@ CASES = {
         ["1008 :3: launcher.api.token: ${services.db.url}: only variables can stand here"],
     ),
     "a key of no API": ("[launcher.api]\nport = 1", ["1004 :2: launcher.api.port: unknown key"]),
-    "a later value": ("[launcher]\nmode = 'auto'", ['1006 :2: launcher.mode = "auto": not in this version (choosing the mode for each service)']),
+    "a later value": ("[launcher]\nengine = 'kubernetes'", ['1006 :2: launcher.engine = "kubernetes": not in this version (running on Kubernetes)']),
     "no such placement": (
         "[services.a]\napp = 'a:b'\nplacement = 'forked:1'",
         ['1005 :3: services.a.placement: there is no placement "forked:1"'],
