@@ -142,7 +142,7 @@ def _refuse_place(location: Path) -> None:
     from launcher.errors import NotExportable  # noqa: PLC0415
 
     path = str(location.absolute())
-    if set(path) & set('"\\%') or not path.isprintable():
+    if set(path) & set('"\\') or not path.isprintable():
         raise NotExportable(f"supervisord cannot take the path {path!r}", remedy="Export to another folder.")
 
 

@@ -59,8 +59,8 @@ class Watchdog:
 
     def heard(self) -> None:
         """The agent has given a sign of life."""
-        self._silent = 0
-        self._has_come_up = True
+        process = self._process()
+        self._pid, self._silent, self._has_come_up = 0 if process is None else process.pid, 0, True
 
     def trouble(self) -> str:
         """What is wrong with the agent, in a sentence; empty: nothing that is known here."""
