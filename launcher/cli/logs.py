@@ -74,8 +74,8 @@ def _wanted(args: Namespace) -> Wanted:
 
 def _paths(folder: Path, words: list[str]) -> dict[str, Path]:
     """The log files of the instances meant, by name; raises UnknownService for a word that means none."""
-    # Those of instances: a supervisord and its agent have theirs there too.
-    found = sorted((folder / "logs").glob("*.[0-9]*.log"))
+    # Those of instances, which all have a dot in their names: a supervisord and its agent have theirs there too.
+    found = sorted((folder / "logs").glob("*.*.log"))
     paths = {path.name.removesuffix(".log"): path for path in found}
     for word in words:
         if not any(_is_meant(name, [word]) for name in paths):

@@ -126,7 +126,7 @@ def _modules_beside(missing: str, folders: list[str]) -> list[str]:
 def _did_you_mean(name: str, known: list[str]) -> str:
     from difflib import get_close_matches  # noqa: PLC0415  (only when something went wrong)
 
-    nearest = get_close_matches(name, known, n=1)
+    nearest = get_close_matches(name, known, n=1) or [one for one in known if one.startswith(name)]
     return f' (did you mean "{nearest[0]}"?)' if nearest else ""
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.apps.real import APPS, FOLDER, ask, installed, variables
-from tests.e2e.project import Project
+from tests.e2e.project import Project, free_ports
 from tests.serving import serving_ready
 
 pytestmark = pytest.mark.slow
@@ -24,7 +24,7 @@ def folder_of(project: Project, name: str) -> Path:
 def together(tmp_path_factory):
     """All that are installed, in the process `host.apps`; what `launcher status` tells of each, and its folder."""
     project = Project(tmp_path_factory.mktemp("together"))
-    text = '[launcher]\nmode = "single"\n[defaults]\nport = "auto"\n'
+    text = f'[launcher]\nmode = "single"\nports = "{free_ports()}"\n[defaults]\nport = "auto"\n'
     for name, served in installed().items():
         text += f'[services.{name}]\napp = "{served.target}"\npythonpath = ["{FOLDER}"]\n[services.{name}.env]\n'
         text += "".join(f'{key} = "{value}"\n' for key, value in variables(folder_of(project, name)).items())

@@ -7,6 +7,7 @@ import os
 import re
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -131,6 +132,13 @@ class Project:
             if running.process.stdout is not None:
                 running.process.stdout.close()
         self.run("stop")
+
+
+def free_ports() -> str:
+    """A range for `ports` where nobody else draws his: other tests run at the same time."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        first = listener.getsockname()[1]
+    return f"{first}-{min(first + 99, 65535)}"
 
 
 def is_alive(pid: int) -> bool:

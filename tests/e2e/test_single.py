@@ -6,14 +6,13 @@ import os
 import re
 import shutil
 import signal
-import socket
 import sys
 from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.project import ROOT, eventually, is_alive
+from tests.e2e.project import ROOT, eventually, free_ports, is_alive
 
 pytestmark = pytest.mark.slow
 APPS = ("web", "catalog", "orders")
@@ -26,10 +25,8 @@ def shop(project, monkeypatch):
     shutil.rmtree(project.root / "profiles")
     for folder in ("profiles", "examples"):
         shutil.copytree(ROOT / folder, project.root / folder, ignore=shutil.ignore_patterns("var", "__pycache__"))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        first = listener.getsockname()[1]
     base = project.root / "profiles" / "base.toml"
-    base.write_text(base.read_text(encoding="utf-8").replace("8000-8099", f"{first}-{min(first + 99, 65535)}"))
+    base.write_text(base.read_text(encoding="utf-8").replace("8000-8099", free_ports()))
     project.environ |= {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "LAUNCHER_PROFILE": "full",
