@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import re
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -174,6 +175,7 @@ APPS = {
             Request("/", 200, 'href="/static/style.css"'),
             Request("/static/style.css", 200, "teal"),
             Request("/hello/pear", 200, '"state":"began"'),
+            Request("/zone", 200, "offset"),
             Request("/items", 201, "plum", "POST", '{"name": "plum"}', JSON),
             Request("/stream", 200, "0\n1\n2\n"),
             Request("/absent", 404),
@@ -217,7 +219,8 @@ def variables(data: Path) -> dict[str, str]:
     data.mkdir(exist_ok=True)
     config = data / "radicale.conf"
     config.write_text(f"[auth]\ntype = none\n[storage]\nfilesystem_folder = {data / 'calendars'}\n")
-    return {"DATA": str(data), "RADICALE_CONFIG": str(config), "PYTHONDONTWRITEBYTECODE": "1"}
+    inherited = {name: os.environ[name] for name in ("TZ",) if name in os.environ}
+    return {**inherited, "DATA": str(data), "RADICALE_CONFIG": str(config), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 #: Of the headers, those that an application writes and that say the same each time.

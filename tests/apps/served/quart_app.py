@@ -1,5 +1,7 @@
 """Quart: a template, a static file, JSON in and out, a stream."""
 
+import time
+
 from quart import Quart, render_template_string, request, url_for
 
 app = Quart(__name__)
@@ -21,6 +23,11 @@ async def home():
 @app.get("/hello/<name>")
 async def hello(name):
     return {"name": name, "at": url_for("hello", name=name), "state": app.began}
+
+
+@app.get("/zone")
+async def zone():
+    return {"offset": time.strftime("%z")}
 
 
 @app.post("/items")
