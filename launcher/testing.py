@@ -187,9 +187,9 @@ class FakeEngine:
     def close(self) -> None:
         """Nothing is held."""
 
-    def end(self, instance: str, code: int) -> None:
+    def end(self, instance: str, code: int, *, took_host: bool = False) -> None:
         """Let a process end."""
-        self._post(Exited(instance, self.running.pop(instance), code))
+        self._post(Exited(instance, self.running.pop(instance), code, took_host=took_host))
 
 
 def _nobody(event: object) -> None:
@@ -335,14 +335,15 @@ class Rehearsal:
         self.loop.post(Probed(view.name, view.generation, verdict))
         self.settle()
 
-    def exits(self, label: str, code: int = 1) -> None:
-        """The process of the instance ends by itself; that of a host takes its components with it."""
+    def exits(self, label: str, code: int = 1, *, because_of: str = "") -> None:
+        """The process of the instance ends by itself; that of a host, because of a component, takes all with it."""
         name = self.view(label).name
-        one = self.plan.instances[name]
+        plan = self.loop.stage.plan
+        one = plan.instances[name]
         {EngineName.MERGED: self.merged, EngineName.FORKED: self.forked}.get(one.engine, self.engine).end(name, code)
-        for component in self.plan.components_of(one.group) if one.is_host else ():
+        for component in plan.components_of(one.group) if one.is_host else ():
             if component.name in self.merged.running:
-                self.merged.end(component.name, 1)
+                self.merged.end(component.name, 1, took_host=component.label == because_of)
         self.settle()
 
     def view(self, label: str) -> InstanceView:

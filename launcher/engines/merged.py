@@ -19,6 +19,7 @@ from launcher.engines.line import Lost
 from launcher.engines.sharing import SharedSockets
 from launcher.errors import HostAbsent, LauncherError
 from launcher.host import channel_of
+from launcher.host.blame import read_blame
 from launcher.orchestrator.events import Adopted, Exited, Meddled, Opened, Post, Spawned, SpawnRefused
 from launcher.orchestrator.orders import Can, Launch, Run, Stop
 from launcher.plan.model import Plan
@@ -230,9 +231,13 @@ class MergedEngine:
         """The host is gone, and with it all that ran in it."""
         del self._lines[group]
         label = self._plan.host_of(group).label
+        cause, when = read_blame(channel_of(self._folder, group))
+        by = f", by {self._plan.instances[cause].label}" if cause in self._tracked else ""
         for tracked in [one for one in self._tracked.values() if one.group == group]:
             run = tracked.run
-            self._end(tracked, Exited(run.instance, run.generation, 1, f"{label}, in which it ran, has ended"))
+            is_cause = run.instance == cause
+            why = f"it took {label} along {when}" if is_cause else f"{label}, in which it ran, has ended{by}"
+            self._end(tracked, Exited(run.instance, run.generation, 1, why, is_cause))
             self._failed.pop(run.instance, None)  # it did not, and is likely to start in the next host at once
         self._told(group)
         self._measured(group)

@@ -31,6 +31,7 @@ from .stalls import Stalls
 if TYPE_CHECKING:
     import socket
 
+    from .blame import Blame
     from .output import Output
 
 
@@ -102,18 +103,20 @@ class Host:
     """All components of one process.
 
     `ended(name, generation, ending)` is told of each end, `noted(name, generation, text)` of what one did to the
-    others, to be read after its name.
+    others, to be read after its name. `blame` is where it is written whose code may end the process.
     """
 
     def __init__(
         self,
         main: MainThread,
         output: Output,
+        blame: Blame,
         *,
         ended: Callable[[str, int, Ending], None],
         noted: Callable[[str, int, str], None],
     ) -> None:
         self._main = main
+        self._blame = blame
         self._output = output
         self._ended = ended
         self._noted = noted
@@ -272,7 +275,8 @@ class Host:
         self.importing = order.name
         began = time.monotonic()
         try:
-            loaded = self.isolation.imported(order.name, lambda: load(order.target, order.paths))
+            with self._blame.on(order.name, "while it was imported"):
+                loaded = self.isolation.imported(order.name, lambda: load(order.target, order.paths))
         finally:
             self.importing = ""
         if place.part is not None:

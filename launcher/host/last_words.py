@@ -11,10 +11,13 @@ import os
 import sys
 import threading
 from functools import wraps
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from .current import component, entered
 from .where import place, place_of_thread
+
+if TYPE_CHECKING:
+    from .blame import Blame
 
 #: The exit code where something did not end in time.
 CUT_OFF = 1
@@ -22,8 +25,8 @@ CUT_OFF = 1
 LISTED = 5
 
 
-def install() -> None:
-    """Have a crash and an `os._exit` told."""
+def install(blame: Blame) -> None:
+    """Have a crash and an `os._exit` told; the latter for the next process, too."""
     faulthandler.enable(file=2)
     process, end = os.getpid(), os._exit
 
@@ -33,6 +36,7 @@ def install() -> None:
         if name is not None and os.getpid() == process:  # a fork of ours ends itself alone
             caller = place(sys._getframe(1))  # noqa: SLF001  (what `inspect` uses, without reading source)
             say(f'"{name}" called os._exit({status}), in {caller}: all that runs in this process ends with it')
+            blame.settle(name, f"when it called os._exit({status})")
         end(status)
 
     os._exit = told

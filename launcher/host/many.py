@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from . import environment, last_words
+from .blame import Blame
 from .channel import Channel
 from .hosting import Host
 from .importing import MainThread
@@ -30,17 +31,18 @@ if TYPE_CHECKING:
 
 def serve_many(path: str, *, group: str, grace: float) -> int:
     """Serve what is asked for on the channel at `path`, until told to end; `grace` is how long that may take."""
+    blame = Blame(path)
     try:
         environment.install()
     except CannotReplace as error:
         raise CannotServe(str(error)) from None
     output = Output()
     output.install()
-    last_words.install()
+    last_words.install(blame)
     configure_logging()
     channel = Channel(path, group=group)
     main = MainThread()
-    host = Host(main, output, ended=channel.ended, noted=channel.noted)
+    host = Host(main, output, blame, ended=channel.ended, noted=channel.noted)
     loop = loop_factory()()
     loop.set_task_factory(host.boundary.make_task)
 
@@ -52,6 +54,7 @@ def serve_many(path: str, *, group: str, grace: float) -> int:
     thread.start()
     main.serve()
     thread.join()
+    blame.close()
     return 0
 
 

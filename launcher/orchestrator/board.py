@@ -26,9 +26,19 @@ class Board:
         self._of: dict[str, list[Life]] = {service: [] for service in plan.services}
         for life in self.lives.values():
             self._of[life.instance.service].append(life)
-        self.edges_from: dict[str, list[Edge]] = {service: [] for service in plan.services}
-        self.edges_to: dict[str, list[Edge]] = {service: [] for service in plan.services}
-        for edge in plan.edges:
+        self._draw_edges()
+
+    def replan(self, plan: Plan) -> None:
+        """Go by a plan of the same instances, some of which are placed elsewhere."""
+        self.plan = plan
+        for life in self.lives.values():
+            life.instance = plan.instances[life.name]
+        self._draw_edges()
+
+    def _draw_edges(self) -> None:
+        self.edges_from: dict[str, list[Edge]] = {service: [] for service in self.plan.services}
+        self.edges_to: dict[str, list[Edge]] = {service: [] for service in self.plan.services}
+        for edge in self.plan.edges:
             self.edges_from[edge.dependent].append(edge)
             self.edges_to[edge.dependency].append(edge)
 

@@ -58,13 +58,15 @@ class SpawnRefused(Struct, frozen=True):
 class Exited(Struct, frozen=True):
     """The process and all of its descendants are gone. `code` is minus the signal's number when one ended it.
 
-    `why`: what ended it, where more is known than the code.
+    `why`: what ended it, where more is known than the code. `took_host`: it was a component, and the process that it
+    shared ended because of it.
     """
 
     instance: str
     generation: int
     code: int
     why: str = ""
+    took_host: bool = False
 
 
 class Lingered(Struct, frozen=True):

@@ -33,6 +33,7 @@ class Life:
         "check",
         "exit_code",
         "failures",
+        "felled",
         "generation",
         "health",
         "imported",
@@ -77,6 +78,8 @@ class Life:
         self.health: Health | None = None
         self.imported: float | None = None
         self.failures = 0
+        #: When it took its host along.
+        self.felled: tuple[float, ...] = ()
         self.waits_for: tuple[str, ...] = ()
 
     @property

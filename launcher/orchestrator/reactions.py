@@ -8,7 +8,7 @@ The module knows no queue and no commands under way.
 from __future__ import annotations
 
 from launcher.errors import LauncherError
-from launcher.orchestrator import commands, restart
+from launcher.orchestrator import apart, commands, restart
 from launcher.orchestrator.effects import Do
 from launcher.orchestrator.events import (
     Elapsed,
@@ -51,7 +51,7 @@ def react(stage: Stage, life: Life, event: Fact) -> None:
         case SpawnRefused():
             refused(stage, life, event.error)
         case Exited():
-            exited(stage, life, event.code, event.why)
+            exited(stage, life, event.code, event.why, took_host=event.took_host)
         case Lingered():
             lingered(stage, life, event.code, event.count)
         case Probed():
@@ -100,7 +100,7 @@ def refused(stage: Stage, life: Life, error: LauncherError) -> None:
         _judge(stage, life, well=False, text=stage.redaction.text(f"E{error.code} {error.sentence}"))
 
 
-def exited(stage: Stage, life: Life, code: int, why: str = "") -> None:
+def exited(stage: Stage, life: Life, code: int, why: str = "", *, took_host: bool = False) -> None:
     """The process and its descendants are gone; `why` says more than its code, where it is known."""
     life.exit_code = code
     text = stage.redaction.text(why) if why else describe_exit(code)
@@ -112,6 +112,8 @@ def exited(stage: Stage, life: Life, code: int, why: str = "") -> None:
     elif life.phase is Phase.ABORTING:
         _judge(stage, life, well=False, text=life.reason.text)
     else:
+        if took_host:
+            apart.took_host(stage, life)
         _judge(stage, life, well=code in life.service.success_exit_codes, text=text)
 
 

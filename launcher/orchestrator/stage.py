@@ -80,6 +80,13 @@ class Stage:
         #: The checks of launches whose process does not exist yet.
         self._to_watch: dict[str, Watch | None] = {}
 
+    def replan(self, plan: Plan) -> None:
+        """Go by a plan of the same instances, some of which are placed elsewhere."""
+        self.plan = plan
+        self.board.replan(plan)
+        for engine in self.engines.values():
+            engine.change(plan)
+
     # Telling ----------------------------------------------------------------------------------------------------
 
     def subscribe(self, observer: Observer) -> None:

@@ -12,8 +12,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from launcher.errors import CannotShare, LauncherError
+from launcher.plan import graph
 from launcher.plan.auto import Choice, Machine, choose
-from launcher.plan.model import Edge
+from launcher.plan.model import Edge, Plan
 from launcher.profile.groups import forked_group_of, group_of
 from launcher.profile.model import Condition, EngineName, Health, OnLoss, Policy, Profile, Restart, Service, Stop
 
@@ -90,6 +91,19 @@ def place(profile: Profile, chosen: Sequence[str], machine: Machine, problems: l
 def host_name(group: str) -> str:
     """What the process of a group is called, as a service and as its one instance."""
     return f"host.{group}"
+
+
+def apart(plan: Plan, service: str, why: str) -> Plan:
+    """The plan with a component in a process of its own: `why` is what it is placed there for."""
+    first = plan.instances_of(service)[0]
+    host = plan.host_of(first.group)
+    instances = {
+        name: replace(one, engine=host.engine, group="", placed=why) if one.service == service else one
+        for name, one in plan.instances.items()
+    }
+    edges = tuple(one for one in plan.edges if (one.dependent, one.dependency) != (service, host.service))
+    layers = graph.layers(list(plan.services), [(edge.dependent, edge.dependency) for edge in edges])
+    return replace(plan, instances=instances, edges=edges, layers=layers)
 
 
 def _host(profile: Profile, members: Sequence[str], problems: list[LauncherError]) -> Service:

@@ -1,0 +1,107 @@
+"""A component that takes its host along again and again gets a process of its own."""
+
+from __future__ import annotations
+
+from launcher.plan.model import Edge
+from launcher.plan.placement import apart
+from launcher.profile.model import Condition, EngineName
+from launcher.testing import Rehearsal
+
+APP = {"command": None, "app": "shop:app", "port": "auto"}
+NEEDS_DB = {**APP, "depends_on": {"db": {}}}
+MOVED = "bad gets a process of its own: it has taken host.apps along 5 times within 60 s"
+
+
+def up(**services):
+    """These are components, and ready."""
+    shop = Rehearsal(services, mode="single")
+    shop.start()
+    rise(shop)
+    return shop
+
+
+def rise(shop):
+    """All that starts becomes ready, in order."""
+    while starting := [label for label, state in shop.states().items() if state == "starting"]:
+        for label in starting:
+            shop.passes(label, "READY=1")
+
+
+def fall(shop, times=1, *, because_of="bad", apart_by=2.0):
+    """The host ends so often, and all comes back before the next time."""
+    for _ in range(times):
+        rise(shop)
+        shop.exits("host.apps", 3, because_of=because_of)
+        shop.advance(apart_by)
+
+
+def places(shop):
+    return {view.label: view.host for view in shop.loop.snapshot.instances if view.label != "host.apps"}
+
+
+def test_it_is_moved_at_the_last_time_before_circuits_open():
+    """The others stay; no circuit opens, and all become ready."""
+    shop = up(bad=APP, good=APP)
+    fall(shop, 4)
+    assert MOVED not in shop.notes
+    fall(shop)
+    assert MOVED in shop.notes
+    assert places(shop) == {"bad": "", "good": "host.apps"}
+    rise(shop)
+    assert set(shop.states().values()) == {"ready"}
+
+
+def test_the_engine_that_had_it_lets_go_of_its_socket():
+    """So that the other can listen there."""
+    shop = up(bad=APP, good=APP)
+    fall(shop, 5)
+    assert shop.merged.did.index("release bad.1") == len(shop.merged.did) - 1
+    (launch,) = [launch for launch in shop.engine.launches if launch.instance == "bad.1"]
+    assert launch.app is None
+    assert launch.argv[3] == "shop:app"
+    assert [held.port for held in launch.sockets] == [shop.view("bad").port]
+
+
+def test_it_waits_for_its_host_no_more_but_for_the_others():
+    shop = up(db={}, bad=NEEDS_DB, good=APP)
+    fall(shop, 5)
+    assert shop.states() == {"host.apps": "starting", "db": "ready", "bad": "starting", "good": "waiting"}
+    edges = [edge for edge in shop.loop.stage.plan.edges if edge.dependent == "bad"]
+    assert [edge.dependency for edge in edges] == ["db"]
+
+
+def test_one_that_is_not_to_blame_is_not_moved():
+    """Nor is anybody, when it cannot be told who was."""
+    shop = up(bad=APP, good=APP)
+    fall(shop, 5, because_of="")
+    assert places(shop) == {"bad": "host.apps", "good": "host.apps"}
+
+
+def test_what_is_long_ago_does_not_count():
+    shop = up(bad=APP, good=APP)
+    fall(shop, 8, apart_by=16)
+    assert places(shop)["bad"] == "host.apps"
+
+
+def test_a_smaller_burst_counts():
+    """Its own, if that is smaller than that of the host."""
+    shop = up(bad={**APP, "restart": {"burst": 2}}, good=APP)
+    fall(shop, 2)
+    assert "bad gets a process of its own: it has taken host.apps along 2 times within 60 s" in shop.notes
+
+
+def test_a_host_in_which_nobody_is_left_ends():
+    shop = up(bad=APP)
+    fall(shop, 5)
+    rise(shop)
+    assert shop.states() == {"host.apps": "stopped", "bad": "ready"}
+
+
+def test_the_plan_has_it_in_a_process_of_its_own():
+    plan = up(bad=NEEDS_DB, db={}, good=APP).plan
+    moved = apart(plan, "bad", "it was told to")
+    one = moved.instances["bad.1"]
+    assert (one.engine, one.group, one.placed) == (EngineName.LOCAL, "", "it was told to")
+    assert moved.edges_from("bad") == [Edge(dependent="bad", dependency="db", condition=Condition.STARTED)]
+    assert moved.layers == (("host.apps", "db"), ("bad", "good"))
+    assert {**moved.instances, "bad.1": plan.instances["bad.1"]} == plan.instances
