@@ -89,10 +89,7 @@ def _facts(plan: Plan, name: str) -> Iterator[tuple[str, str]]:
         yield ("app", service.app) if service.app is not None else ("command", _command(service.command or ""))
     if place := _place(plan, instances[0]):
         yield "from" if instances[0].is_forked else "in", place
-    if ports := ", ".join(str(instance.port) for instance in instances if instance.port is not None):
-        yield "port", f"{ports} (drawn)" if instances[0].port_drawn else ports
-    if service.prefix is not None:
-        yield "prefix", service.prefix
+    yield from _reached(service, instances)
     if service.health is not None:
         yield "health", service.health.check
     for edge in plan.edges_from(name):
@@ -115,6 +112,14 @@ def _memory(plan: Plan) -> str:
         return ""
     beside = "; commands are not counted" if found.unknown else ""
     return f"memory: about {found.total / MB:.0f} MB, an estimate (`launcher measure` measures it){beside}"
+
+
+def _reached(service: Service, instances: list[Instance]) -> Iterator[tuple[str, str]]:
+    """Where it is reached."""
+    if ports := ", ".join(str(instance.port) for instance in instances if instance.port is not None):
+        yield "port", f"{ports} (drawn)" if instances[0].port_drawn else ports
+    if service.prefix is not None:
+        yield "prefix", service.prefix
 
 
 def _command(command: str | list[str]) -> str:

@@ -98,6 +98,8 @@ class Zygote:
             "target": f"{name}:app",
             "paths": [str(self.folder)],
             "drain": 1.0,
+            "prefix": "",
+            "strip_prefix": False,
             "directory": str(self.folder),
             "limits": {},
             "identity": None,

@@ -37,8 +37,13 @@ class Hosted:
 
     ask = Server.ask
 
-    def __init__(self) -> None:
-        self.listener = socket.create_server(("127.0.0.1", 0))
+    def __init__(self, beside: Hosted | None = None) -> None:
+        # `dup` of a socket would make both block, and the host's with them.
+        self.listener = (
+            socket.create_server(("127.0.0.1", 0))
+            if beside is None
+            else socket.socket(fileno=os.dup(beside.listener.fileno()))
+        )
         self.port: int = self.listener.getsockname()[1]
         self.generation = 0
         self._pipe = -1
@@ -105,13 +110,18 @@ class Host:
         target: str = "app",
         stop_timeout: float = 5.0,
         paths: tuple[str, ...] = (),
+        prefix: str | None = None,
+        beside: Hosted | None = None,
         **env: str,
     ) -> Hosted:
-        """Start a component whose module is this source; without one, what is there already."""
+        """Start a component whose module is this source; without one, what is there already.
+
+        With a prefix it may be `beside` another one, on the same port.
+        """
         if source:
             (self.folder / f"{name}.py").write_text(dedent(source))
         if name not in self.components:
-            self.components[name] = Hosted()
+            self.components[name] = Hosted(beside)
         hosted = self.components[name]
         hosted.generation += 1
         app = App(
@@ -120,6 +130,7 @@ class Host:
             paths=paths or (str(self.folder),),
             drain=2,
             stop_timeout=stop_timeout,
+            prefix=prefix,
         )
         pipe = hosted.next_pipe()
         launch = Launch(instance=name, generation=hosted.generation, app=app, directory="/", env=env)

@@ -53,6 +53,15 @@ CASES = {
         "[defaults]\nreplicas = 0\n[services.a]\ncommand = 'x'\n[services.b]\ncommand = 'x'",
         ["1005 :2: defaults.replicas: must be at least 1, got 0"],
     ),
+    "a prefix that is none": ("[services.a]\napp = 'a:b'\nprefix = 'api'", ['1005 :3: services.a.prefix: "api" does not begin with a slash']),
+    "a prefix of a command": (
+        "[services.a]\ncommand = 'x'\nprefix = '/x'\nstrip_prefix = true",
+        [
+            "1009 :3: services.a.prefix: is for an `app` only, and this service has none",
+            "1009 :4: services.a.strip_prefix: is for an `app` only, and this service has none",
+        ],
+    ),
+    "nothing to strip": ("[services.a]\napp = 'a:b'\nstrip_prefix = true", ["1009 :3: services.a.strip_prefix: has no `prefix` to strip"]),
     "a later key": ("[services.a]\ncommand = 'x'\nwatch = ['a']", ["1006 :3: services.a.watch: not in this version (reloading when files change)"]),
     "a later key of [defaults]": ("[defaults]\nwatch = ['a']", ["1006 :2: defaults.watch: not in this version (reloading when files change)"]),
     "no address to listen on": ("[launcher.api]\nlisten = '9999'", ['1005 :2: launcher.api.listen: "9999" is no address to listen on']),
