@@ -103,7 +103,8 @@ class Reader:
         """Run `action` once, in the reader's thread, as soon as `descriptor` is readable."""
 
         def listen() -> None:
-            self._selector.register(descriptor, selectors.EVENT_READ, heard)
+            with contextlib.suppress(OSError, ValueError):  # whoever asked has closed it meanwhile
+                self._selector.register(descriptor, selectors.EVENT_READ, heard)
 
         def heard() -> None:
             self._selector.unregister(descriptor)
