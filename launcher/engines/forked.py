@@ -7,12 +7,11 @@ the guard and held sockets are that one's, and a zygote that dies takes nothing 
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from launcher.engines.line import Line, Lost
 from launcher.engines.spawn import environment_of, identity_of, refuse_folder
@@ -200,7 +199,7 @@ def _order(launch: Launch, identity: dict[str, Any], mark: str, descriptors: lis
     asked = {"RLIMIT_NOFILE": limits.open_files, "RLIMIT_DATA": limits.memory}
     return pack(
         "fork",
-        msgspec.json.encode(environment_of(launch, mark)),
+        json.dumps(environment_of(launch, mark)).encode(),  # msgspec refuses what is no UTF-8
         name=launch.instance,
         generation=launch.generation,
         target=app.target,

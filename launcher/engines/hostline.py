@@ -5,6 +5,7 @@ Knows the host's words (`host/channel`), nothing of plans or of other hosts.
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import struct
@@ -60,7 +61,8 @@ class HostLine(Line):
     def start(self, launch: Launch, pipe: int, held: socket.socket | None) -> None:
         """Have a component started, its output in `pipe`."""
         descriptors = [pipe, *([held.fileno()] if held is not None else [])]
-        self.say(_order("start", launch, descriptors, msgspec.json.encode(launch.env)), descriptors)
+        env = json.dumps(dict(launch.env)).encode()  # msgspec refuses what is no UTF-8
+        self.say(_order("start", launch, descriptors, env), descriptors)
 
     def stand_in(self, launch: Launch, held: socket.socket, why: str) -> None:
         """Have a component that has failed answered for."""

@@ -101,6 +101,8 @@ class Zygote:
             self._hang_up()
             return None
         for head, payload in self._frames.feed(data):
+            if self._peer is not peer:
+                break  # it has hung up since: nobody would hear of the rest
             taken = [self._taken.popleft() for _ in range(head.get("fds", 0))]
             if head["kind"] == "fork":
                 order = Order.of(head, payload, taken)

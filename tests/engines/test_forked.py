@@ -235,6 +235,13 @@ import time; time.sleep(3600)
         opened.stop(run, KILL)
         events.until(Exited)
 
+    def test_a_variable_may_be_any_bytes(self, opened: Engine, events: Events, sink: Memory) -> None:
+        """What is inherited need not be text."""
+        env = {**os.environ, "ODD": os.fsdecode(b"\xff")}
+        opened.start(self.runs("import os; print(os.environb[b'ODD'], end='')", env=env))
+        events.until(Exited)
+        assert sink.output[Run("web.1", 1)] == b"b'\\xff'"
+
     def test_random_numbers_are_each_ones_own(self, opened: Engine, events: Events, sink: Memory) -> None:
         code = "import random, secrets, uuid; print(random.random(), secrets.token_hex(), uuid.uuid4())"
         for generation in (1, 2):

@@ -123,6 +123,13 @@ class TestMergedEngine(EngineContract):
         assert isinstance(refused, SpawnRefused)
         assert isinstance(refused.error, HostAbsent)
 
+    def test_a_variable_may_be_any_bytes(self, opened: Engine, events: Events, sink: Memory) -> None:
+        """What is inherited need not be text."""
+        env = {**os.environ, "ODD": os.fsdecode(b"\xff")}
+        opened.start(self.runs("import os; print(os.environb[b'ODD'], end='')", env=env))
+        events.until(Exited)
+        assert sink.output[Run("web.1", 1)] == b"b'\\xff'"
+
     def test_where_the_host_goes_its_components_have_ended(
         self, opened: Engine, events: Events, sink: Memory, host: subprocess.Popen[bytes]
     ) -> None:

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -25,7 +26,8 @@ from tests.serving import TIMEOUT
 class Forked(Hosted):
     """One child: its port, what it has printed, and its number."""
 
-    pid: int
+    #: 0: it was never told of.
+    pid = 0
 
     def wait(self) -> int:
         """Its exit code, told by the system: whoever adopts orphans is its parent, and here we do."""
@@ -72,7 +74,7 @@ class Zygote:
 
     def fork(self, name: str, *, begins: bool = True, **what: Any) -> Forked:
         """Have an app forked, and let it begin, or end before it does."""
-        child, gate = self._ask_for(name, **what)
+        child, gate = self.ask_for(name, **what)
         child.pid = self.heard("born")["pid"]
         if begins:
             os.write(gate, b"\n")
@@ -81,13 +83,14 @@ class Zygote:
 
     def refused(self, name: str, **what: Any) -> str:
         """Why there is no such child."""
-        child, gate = self._ask_for(name, **what)
+        child, gate = self.ask_for(name, **what)
         self.children.remove(child)
         child.close()
         os.close(gate)
         return str(self.heard("unborn")["why"])
 
-    def _ask_for(self, name: str, **what: Any) -> tuple[Forked, int]:
+    def ask_for(self, name: str, **what: Any) -> tuple[Forked, int]:
+        """The child that is asked for, and the gate that keeps it from beginning."""
         child = Forked()
         self.children.append(child)
         pipe = child.next_pipe()
@@ -139,8 +142,7 @@ class Zygote:
         self.line.close()
         for child in self.children:
             child.close()
-            try:
-                os.kill(child.pid, signal.SIGKILL)
-                child.wait()
-            except ProcessLookupError:
-                pass
+            if child.pid:
+                with suppress(ProcessLookupError):
+                    os.kill(child.pid, signal.SIGKILL)
+                    child.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -211,6 +212,25 @@ def test_the_newest_who_connects_commands(zygote):
     one.heard("hello")
     before.close()
     assert one.fork_ready("a").ask("/").text == "hello"
+
+
+def test_one_who_goes_without_waiting_for_what_was_asked_costs_nothing(zygote):
+    """What was asked for does not begin; the next one is obeyed."""
+    one = zygote(apps={"a": "print('begun')\n" + hello("'1'")})
+    one.heard("hello")
+    one.process.send_signal(signal.SIGSTOP)
+    for padding in ("x" * 150_000, "", ""):  # so that the end of the first comes together with the second
+        _, gate = one.ask_for("a", padding=padding)
+        os.close(gate)
+    one.line.close()
+    one.process.send_signal(signal.SIGCONT)
+    for child in one.children:
+        assert select.select([child._pipe], [], [], TIMEOUT)[0]  # nobody holds its other end any more
+    one.line = Line(one.path)
+    one.heard("hello")
+    assert one.fork_ready("a").ask("/").text == "1"
+    assert [child.output() for child in one.children[:3]] == ["", "", ""]
+    assert one.process.poll() is None
 
 
 def test_nothing_is_left_open_by_a_fork(zygote):
