@@ -107,6 +107,12 @@ REFUSED = {
     ),
     "no app": ("app = 3", "rude:app", '"app" is an int, not an ASGI or WSGI application'),
     "an app of ASGI 2": ("def app(scope): ...", "rude:app", '"app" takes one argument, as an app of ASGI 2 does'),
+    "an import that forks": (f"import os\nos.fork()\n{asgi()}", "rude:app", "its import calls os.fork ("),
+    "an import that runs a loop": (
+        f"import asyncio\nasyncio.run(asyncio.sleep(0))\n{asgi()}",
+        "rude:app",
+        "its import calls asyncio.run (",
+    ),
     "a factory without its brackets": ("def app(): ...", "rude:app", 'if it makes the app, write "rude:app()"'),
 }
 
