@@ -12,7 +12,7 @@ BAD = {
     "broken TOML": ('[services.api\ncommand = "x"\n', "E1003", "dev.toml:1"),
     "unknown key": ('[services.api]\ncommand = "x"\nprot = 1\n', "E1004", "did you mean `port`?"),
     "wrong type": ('[services.api]\ncommand = "x"\nreplicas = "two"\n', "E1005", "dev.toml:3"),
-    "not in this version": ('[services.api]\ncommand = "x"\nprefix = "/api"\n', "E1006", "dev.toml:3"),
+    "not in this version": ('[services.api]\ncommand = "x"\nwatch = true\n', "E1006", "dev.toml:3"),
     "cycle": (
         '[services.a]\ncommand = "x"\ndepends_on = ["b"]\n[services.b]\ncommand = "x"\ndepends_on = ["a"]\n',
         "E2002",
