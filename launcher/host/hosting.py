@@ -208,7 +208,10 @@ class Host:
         return {name: {**place.gate.measures.told(), "lag": lag} for name, place in self._places.items()}
 
     async def _end_all(self) -> None:
-        """Stop all components, and wait until each has ended, or is stuck in its import past the time for its end."""
+        """Stop all components, and wait until each has ended, or one is stuck in its import past the time for its end.
+
+        Those that wait for their import behind that one are not waited for, either.
+        """
         stuck: dict[asyncio.Future[None], float] = {}
         for place in self._places.values():
             if place.component is not None:
@@ -218,8 +221,9 @@ class Host:
         if others := self._lives - stuck.keys():
             await asyncio.wait(others)
         if stuck:
-            now = asyncio.get_running_loop().time()
-            await asyncio.wait(stuck, timeout=max(0.0, max(stuck.values()) - now))
+            importing = self._places.get(self.importing)
+            due = importing.component.due if importing and importing.component else max(stuck.values())
+            await asyncio.wait(stuck, timeout=max(0.0, due - self._loop.time()))
 
     def _keep(self, task: asyncio.Future[None]) -> None:
         self._lives.add(task)

@@ -60,12 +60,13 @@ def asgi(*, top: str = "", start: str = "pass", stop: str = "pass", request: str
 
 @pytest.fixture
 def pair(project):
-    """Makes the two: `calm`, and `rude` of this source, which is not required."""
+    """Makes the two: `calm`, and `rude` of this source, which is not required; and the sources of others."""
 
-    def make(source: str, *, app: str = "rude:app", keys: str = NEVER):
+    def make(source: str, *, app: str = "rude:app", keys: str = NEVER, **others: str):
         project.profile(PROFILE.format(app=app, keys=keys, ports=free_ports()))
         project.file("calm.py", asgi().replace("rude", "calm"))
-        project.file("rude.py", source)
+        for name, text in {"rude": source, **others}.items():
+            project.file(f"{name}.py", text)
         return project
 
     return make
@@ -146,6 +147,16 @@ def test_a_start_that_hangs_ends_with_ready_timeout(up, source, told):
     assert status == 503
     assert "rude.1: not ready within 1 s" in problem
     assert ask(project, "calm") == (200, "calm")
+
+
+def test_who_waits_behind_an_import_that_hangs_is_not_blamed(up):
+    """It is imported in the process that comes next, within the same start."""
+    late = '[services.late]\napp = "late:app"\n'
+    hangs = "import threading\nthreading.Event().wait()\n"
+    project = up(hangs, keys=f"{NEVER}ready_timeout = 1\nstop = {{ grace = 1 }}\n{late}", late=asgi())
+    status = project.status()
+    assert {name: status[name]["state"] for name in ("rude", "late")} == {"rude": "failed", "late": "ready"}
+    assert ask(project, "late") == (200, "rude")
 
 
 def test_what_an_import_prints_is_its_own_however_much_it_is(up):
