@@ -100,7 +100,7 @@ class Runtime:
         hub.follow(self.counters.printed)
         self.timeline = Recorder(plan, now=clock.now)
         engine, children = self._engine_of(guard, supervised)
-        merged = self._merged_of(plan, folder)
+        merged = self._merged_of(plan, folder, engine)
         forked = self._forked_of(plan, folder, engine)
         engines: dict[EngineName, Engine] = {
             EngineName.LOCAL if supervised is None else EngineName.SUPERVISORD: engine,
@@ -205,13 +205,14 @@ class Runtime:
         local = LocalEngine(reader=self._reader, guard=guard)
         return local, local.children
 
-    def _merged_of(self, plan: Plan, folder: Path) -> MergedEngine | None:
+    def _merged_of(self, plan: Plan, folder: Path, local: Engine) -> MergedEngine | None:
         """The engine of services that share a process, where any do."""
         if not any(one.is_component for one in plan.instances.values()):
             return None
         from launcher.engines.merged import MergedEngine  # noqa: PLC0415  (where services share a process)
 
-        return MergedEngine(reader=self._reader, run_folder=str(folder.absolute()))
+        sockets = local.sockets if isinstance(local, LocalEngine) else None
+        return MergedEngine(reader=self._reader, run_folder=str(folder.absolute()), sockets=sockets)
 
     def _forked_of(self, plan: Plan, folder: Path, local: Engine) -> ForkedEngine | None:
         """The engine of services that are forked, where any are."""

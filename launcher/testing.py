@@ -187,9 +187,9 @@ class FakeEngine:
     def close(self) -> None:
         """Nothing is held."""
 
-    def end(self, instance: str, code: int, *, took_host: bool = False) -> None:
+    def end(self, instance: str, code: int, *, cause: str = "") -> None:
         """Let a process end."""
-        self._post(Exited(instance, self.running.pop(instance), code, took_host=took_host))
+        self._post(Exited(instance, self.running.pop(instance), code, cause=cause))
 
 
 def _nobody(event: object) -> None:
@@ -341,9 +341,10 @@ class Rehearsal:
         plan = self.loop.stage.plan
         one = plan.instances[name]
         {EngineName.MERGED: self.merged, EngineName.FORKED: self.forked}.get(one.engine, self.engine).end(name, code)
+        cause = self.view(because_of).name if because_of else ""
         for component in plan.components_of(one.group) if one.is_host else ():
             if component.name in self.merged.running:
-                self.merged.end(component.name, 1, took_host=component.label == because_of)
+                self.merged.end(component.name, 1, cause=cause)
         self.settle()
 
     def view(self, label: str) -> InstanceView:

@@ -39,7 +39,8 @@ class LocalEngine:
         self._reader = reader
         self._guard = guard
         self._identity = guard.id if guard is not None else f"{os.getpid():x}-{id(self):x}"
-        self._sockets = HeldSockets()
+        #: Those of components too: one that is moved here goes on with its own.
+        self.sockets = HeldSockets()
         self.children = LocalChildren(reader, identity=self._identity)
 
     def open(self, plan: Plan, post: Post, output: Sink) -> None:
@@ -82,7 +83,7 @@ class LocalEngine:
 
     def hold(self, launch: Launch) -> socket.socket | None:
         """The listening socket of a start, bound now unless it is held already; raises what makes it impossible."""
-        return self._sockets.hold(launch.instance, launch.sockets, label=self._plan.instances[launch.instance].label)
+        return self.sockets.hold(launch.instance, launch.sockets, label=self._plan.instances[launch.instance].label)
 
     def mark_of(self, launch: Launch) -> str:
         """By what a process of this start, and what it leaves behind, is known."""
@@ -94,12 +95,12 @@ class LocalEngine:
 
     def release(self, instance: str) -> None:
         """Close the sockets held for an instance."""
-        self._sockets.release(instance)
+        self.sockets.release(instance)
 
     def close(self) -> None:
         """Let go of processes and sockets; what is in the pipes goes to the sink."""
         self._reader.call(self._runs.drop)
-        self._sockets.close()
+        self.sockets.close()
 
     def _spawn(self, launch: Launch) -> Running:
         label = self._plan.instances[launch.instance].label

@@ -28,6 +28,7 @@ from launcher.profile.model import EngineName
 if TYPE_CHECKING:
     from launcher.engines.hostline import Heard
     from launcher.engines.reader import Reader
+    from launcher.engines.sockets import HeldSockets
     from launcher.orchestrator.protocols import Sink
 
 #: How long a host that runs already may take to tell what runs in it, and to tell what it has measured, in seconds.
@@ -49,10 +50,10 @@ class MergedEngine:
 
     can = frozenset({Can.HOLD_SOCKETS})
 
-    def __init__(self, *, reader: Reader, run_folder: str) -> None:
+    def __init__(self, *, reader: Reader, run_folder: str, sockets: HeldSockets | None = None) -> None:
         self._reader = reader
         self._folder = run_folder
-        self._sockets = SharedSockets()
+        self._sockets = SharedSockets(sockets)
         # From here on the reader's thread's own.
         self._lines: dict[str, HostLine] = {}
         self._tracked: dict[str, _Tracked] = {}
@@ -72,8 +73,9 @@ class MergedEngine:
         self._reader.call(self._adopt)
 
     def change(self, plan: Plan) -> None:
-        """Go by another plan from now on."""
+        """Go by another plan from now on; what is no component any more keeps its socket, and is forgotten here."""
         self._plan = plan
+        self._reader.call(self._forget_moved)
 
     def start(self, launch: Launch) -> None:
         """Start a component in its host; Spawned or SpawnRefused follows."""
@@ -220,6 +222,11 @@ class MergedEngine:
         if line is not None:
             _say(line, partial(line.stand_in, launch, held, why))
 
+    def _forget_moved(self) -> None:
+        for instance in list(self._launches):
+            if not self._plan.instances[instance].is_component:
+                self._forget(instance)
+
     def _stand_in(self, group: str, line: HostLine) -> None:
         """Have a new host answer for those that failed in the one before."""
         for instance, why in self._failed.items():
@@ -235,9 +242,10 @@ class MergedEngine:
         by = f", by {self._plan.instances[cause].label}" if cause in self._tracked else ""
         for tracked in [one for one in self._tracked.values() if one.group == group]:
             run = tracked.run
-            is_cause = run.instance == cause
-            why = f"it took {label} along {when}" if is_cause else f"{label}, in which it ran, has ended{by}"
-            self._end(tracked, Exited(run.instance, run.generation, 1, why, is_cause))
+            why = (
+                f"it took {label} along {when}" if run.instance == cause else f"{label}, in which it ran, has ended{by}"
+            )
+            self._end(tracked, Exited(run.instance, run.generation, 1, why, cause if by else ""))
             self._failed.pop(run.instance, None)  # it did not, and is likely to start in the next host at once
         self._told(group)
         self._measured(group)

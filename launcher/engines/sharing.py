@@ -14,10 +14,13 @@ from launcher.orchestrator.orders import HeldSocket
 
 
 class SharedSockets:
-    """The sockets held: each by one instance, or by all that asked for its port as a shared one."""
+    """The sockets held: each by one instance, or by all that asked for its port as a shared one.
 
-    def __init__(self) -> None:
-        self._sockets = HeldSockets()
+    `sockets` is where they are, among others.
+    """
+
+    def __init__(self, sockets: HeldSockets | None = None) -> None:
+        self._sockets = sockets if sockets is not None else HeldSockets()
         #: Under which name each instance holds what it holds.
         self._names: dict[str, str] = {}
 

@@ -17,10 +17,15 @@ def took_host(stage: Stage, life: Life) -> None:
     life.felled = (*(at for at in life.felled if now - at < rule.window), now)
     if len(life.felled) < max(1, min(rule.burst, host.service.restart.burst)):
         return
+    if any(
+        other.port == life.instance.port
+        for other in stage.plan.components_of(host.instance.group)
+        if other is not life.instance
+    ):
+        return  # its port is that of others too, whose process has it
     times = "once" if len(life.felled) == 1 else f"{len(life.felled)} times within {rule.window:g} s"
     why = f"it has taken {host.label} along {times}"
     stage.note(f"{life.label} gets a process of its own: {why}", instance=life.name, warning=True)
-    stage.engines[life.instance.engine].release(life.name)
     stage.replan(apart(stage.plan, life.instance.service, why))
     if not stage.plan.components_of(host.instance.group) and host.wanted:
         stage.lower(host, "nothing is left that could run in it")

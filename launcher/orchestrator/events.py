@@ -58,15 +58,15 @@ class SpawnRefused(Struct, frozen=True):
 class Exited(Struct, frozen=True):
     """The process and all of its descendants are gone. `code` is minus the signal's number when one ended it.
 
-    `why`: what ended it, where more is known than the code. `took_host`: it was a component, and the process that it
-    shared ended because of it.
+    `why`: what ended it, where more is known than the code. `cause`: the component that took the process along
+    in which this one ran, itself or another; empty: nobody did, or it is not known.
     """
 
     instance: str
     generation: int
     code: int
     why: str = ""
-    took_host: bool = False
+    cause: str = ""
 
 
 class Lingered(Struct, frozen=True):

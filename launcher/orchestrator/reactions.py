@@ -51,7 +51,7 @@ def react(stage: Stage, life: Life, event: Fact) -> None:
         case SpawnRefused():
             refused(stage, life, event.error)
         case Exited():
-            exited(stage, life, event.code, event.why, took_host=event.took_host)
+            exited(stage, life, event.code, event.why, cause=event.cause)
         case Lingered():
             lingered(stage, life, event.code, event.count)
         case Probed():
@@ -100,7 +100,7 @@ def refused(stage: Stage, life: Life, error: LauncherError) -> None:
         _judge(stage, life, well=False, text=stage.redaction.text(f"E{error.code} {error.sentence}"))
 
 
-def exited(stage: Stage, life: Life, code: int, why: str = "", *, took_host: bool = False) -> None:
+def exited(stage: Stage, life: Life, code: int, why: str = "", *, cause: str = "") -> None:
     """The process and its descendants are gone; `why` says more than its code, where it is known."""
     life.exit_code = code
     text = stage.redaction.text(why) if why else describe_exit(code)
@@ -112,9 +112,10 @@ def exited(stage: Stage, life: Life, code: int, why: str = "", *, took_host: boo
     elif life.phase is Phase.ABORTING:
         _judge(stage, life, well=False, text=life.reason.text)
     else:
-        if took_host:
+        if cause == life.name:
             apart.took_host(stage, life)
-        _judge(stage, life, well=code in life.service.success_exit_codes, text=text)
+        well = code in life.service.success_exit_codes
+        _judge(stage, life, well=well, text=text, counts=cause in ("", life.name))
 
 
 def lingered(stage: Stage, life: Life, code: int, count: int) -> None:
@@ -197,10 +198,13 @@ def _gone(stage: Stage, life: Life, text: str) -> None:
         stage.bounce(life, life.by)
 
 
-def _judge(stage: Stage, life: Life, *, well: bool, text: str) -> None:
-    """Let the restart rule say what follows an end that nobody asked for."""
-    rule = life.service.restart
-    life.tally, decision = restart.ended(life.tally, rule, well=well, now=stage.clock.now(), chance=stage.chance())
+def _judge(stage: Stage, life: Life, *, well: bool, text: str, counts: bool = True) -> None:
+    """Let the restart rule say what follows an end that nobody asked for; one that is another's doing counts not."""
+    rule, chance = life.service.restart, stage.chance()
+    if counts:
+        life.tally, decision = restart.ended(life.tally, rule, well=well, now=stage.clock.now(), chance=chance)
+    else:
+        life.tally, decision = restart.taken_along(life.tally, rule, chance=chance)
     match decision:
         case restart.Done():
             stage.fire(life, Trigger.DONE, Reason(text=text))

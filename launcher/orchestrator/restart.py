@@ -84,6 +84,13 @@ def ended(tally: Tally, rule: Restart, *, well: bool, now: float, chance: float)
     return _retry(structs.replace(tally, failures=recent), rule, chance)
 
 
+def taken_along(tally: Tally, rule: Restart, *, chance: float) -> tuple[Tally, Decision]:
+    """What follows when an instance has ended for no fault of its own: no failure is counted."""
+    if rule.policy is Policy.NO or rule.policy is None:
+        return tally, GiveUp()
+    return _retry(tally, rule, chance)
+
+
 def _retry(tally: Tally, rule: Restart, chance: float) -> tuple[Tally, Decision]:
     delay = min(rule.delay * rule.factor ** min(tally.streak, 64), rule.max_delay)
     return structs.replace(tally, streak=tally.streak + 1), Retry(delay * (1 + JITTER * chance))

@@ -20,11 +20,15 @@ PROFILE = "[launcher]\nmode = 'single'\n" + "".join(
 )
 
 
-@pytest.fixture
-def up(project):
+def write(project):
     project.profile(PROFILE)
     for name, source in {"calm": ANSWERS, "late": ANSWERS, "bad": ENDS_IT + ANSWERS}.items():
         project.file(f"{name}.py", source)
+
+
+@pytest.fixture
+def up(project):
+    write(project)
     started = project.run("start", "--detach", "--wait")
     assert started.returncode == 0, started.stdout + started.stderr
     return project
@@ -53,6 +57,15 @@ def test_it_is_moved_and_the_reason_told(up):
     assert "bad gets a process of its own: it has taken host.apps along 5 times within 60 s" in told
     assert "it took host.apps along when it called os._exit(3)" in up.run("history", "bad").stdout
     assert "host.apps, in which it ran, has ended, by bad" in up.run("history", "calm").stdout
+
+
+def test_nothing_is_refused_while_it_is_moved(project):
+    """A connection waits on the socket that it had, until it listens there again."""
+    write(project)
+    running = project.start()
+    running.until("bad gets a process of its own")
+    assert ask(project.status()["bad"]) == b"answer"
+    assert project.status()["bad"]["host"] == ""
 
 
 def test_it_lives_like_any_other_from_then_on(up):
