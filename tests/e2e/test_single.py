@@ -164,7 +164,7 @@ def test_replicas_in_a_shared_process_are_told_to_be_one(project):
 def test_an_export_says_that_it_does_not_merge(project):
     project.profile("[launcher]\nmode = 'single'\n[services.api]\napp = 'm:app'\n")
     project.file("m.py", "app = 1\n")
-    exported = project.run("export", "procfile")
+    exported = project.run("export", "systemd")
     assert exported.returncode == 0
-    assert "W7004 procfile runs a process for each service: api will not share one" in exported.stderr
+    assert "W7004 systemd runs a process for each service: api will not share one" in exported.stderr
     assert "m:app" in exported.stdout
