@@ -14,7 +14,6 @@ import sys
 from collections.abc import Callable, Coroutine
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
 
 from .current import component
 
@@ -28,18 +27,21 @@ FATAL = (SystemExit, KeyboardInterrupt)
 
 
 class Bounds:
-    """What is known of one component's tasks: where their time is added up, and whom their `sys.exit()` is told."""
+    """What one component's tasks have in common: where their time is added up, and whom their `sys.exit()` is told."""
 
-    __slots__ = ("died", "measures", "tasks")
+    __slots__ = ("died", "measures")
 
     def __init__(self, measures: Measures, died: Callable[[BaseException], None]) -> None:
         self.measures = measures
         self.died = died
-        self.tasks: WeakSet[asyncio.Task[Any]] = WeakSet()
 
     async def cancel(self) -> list[str]:
-        """Cancel the tasks that are left; those that hold out are abandoned, and what they are is returned."""
-        left = [task for task in self.tasks if not task.done()]
+        """Cancel the tasks that are left, but for the one that asks; what those are that hold out is returned.
+
+        They are found among all tasks, so that a task costs nothing while it runs.
+        """
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        left = [task for task in others if isinstance(one := task.get_coro(), Contained) and one.bounds is self]
         for task in left:
             task.cancel()
         if left:
@@ -54,22 +56,27 @@ def _told(task: asyncio.Task[Any]) -> str:
 
 
 class Contained(Coroutine[Any, Any, Any]):
-    """A coroutine of a component, step by step. In all else it is the one inside."""
+    """A coroutine of a component, step by step. In all else it is the one inside.
 
-    __slots__ = ("_bounds", "_inner")
+    Every request is a task and each of its steps comes through `send`: what that needs is looked up once.
+    """
+
+    __slots__ = ("_inner", "_measures", "_send", "bounds")
 
     def __init__(self, inner: Any, bounds: Bounds) -> None:
         self._inner = inner
-        self._bounds = bounds
+        self._send = inner.send
+        self._measures = bounds.measures
+        self.bounds = bounds
 
     def send(self, value: Any) -> Any:
         began = perf_counter()
         try:
-            return self._inner.send(value)
+            return self._send(value)
         except FATAL as error:
             raise self._cancelled(error) from None
         finally:
-            self._bounds.measures.busy += perf_counter() - began
+            self._measures.busy += perf_counter() - began
 
     def throw(self, *error: Any) -> Any:
         began = perf_counter()
@@ -78,7 +85,7 @@ class Contained(Coroutine[Any, Any, Any]):
         except FATAL as fatal:
             raise self._cancelled(fatal) from None
         finally:
-            self._bounds.measures.busy += perf_counter() - began
+            self._measures.busy += perf_counter() - began
 
     def close(self) -> None:
         self._inner.close()
@@ -90,7 +97,7 @@ class Contained(Coroutine[Any, Any, Any]):
         return getattr(self._inner, name)
 
     def _cancelled(self, error: BaseException) -> asyncio.CancelledError:
-        self._bounds.died(error)
+        self.bounds.died(error)
         return asyncio.CancelledError("it called sys.exit()")
 
 
@@ -115,9 +122,7 @@ class Boundary:
         bounds = self._bounds.get(name) if name is not None else None
         if bounds is None:
             return asyncio.Task(inner, loop=loop, **options)
-        task = asyncio.Task(Contained(inner, bounds), loop=loop, **options)
-        bounds.tasks.add(task)
-        return task
+        return asyncio.Task(Contained(inner, bounds), loop=loop, **options)
 
     def turn(self, loop: asyncio.AbstractEventLoop) -> None:
         """Run the loop until it is stopped, whatever its callbacks do."""

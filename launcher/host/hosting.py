@@ -243,9 +243,6 @@ class Host:
         bounds = Bounds(place.gate.measures, component.died)
         self.boundary.draw(order.name, bounds)
         ending = await component.live()
-        me = asyncio.current_task()
-        if me is not None:
-            bounds.tasks.discard(me)
         if left := await bounds.cancel():
             told = ", ".join(left)
             sys.stderr.write(

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from .current import component, entered
+from .current import component
 from .patches import Replacement
 
 if TYPE_CHECKING:
@@ -62,7 +62,11 @@ def _inheriting(function: Callable[..., Any]) -> Callable[..., Any]:
     name = component.get()
 
     def run(*arguments: Any, **options: Any) -> Any:
-        with entered(name):
+        # Not `entered`: a pool's work comes through here with every request.
+        token = component.set(name)
+        try:
             return function(*arguments, **options)
+        finally:
+            component.reset(token)
 
     return run

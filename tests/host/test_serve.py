@@ -60,6 +60,15 @@ def test_the_host_tells_how_long_the_import_took(write):
         assert 0 < server.imported < 20
 
 
+def test_one_app_loads_nothing_of_what_keeps_many_apart(write):
+    """Nor anything else that only they need."""
+    own = '" ".join(name for name in sys.modules if name.startswith("launcher_host."))'
+    with serving_ready("hello:app", directory=write(hello="import sys\n" + hello(own))) as server:
+        loaded = {name.partition(".")[2] for name in server.ask("/").text.split()}
+    needed = "boundary command component current gate importing lifespan listener notify one target"
+    assert loaded == set(needed.split())
+
+
 def test_a_factory_makes_the_app(write):
     folder = write(hello=hello("'made'") + "\ndef create(): return app\n")
     with serving_ready("hello:create()", directory=folder) as server:

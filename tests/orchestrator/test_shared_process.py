@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from launcher.orchestrator.events import Meddled
 from launcher.testing import Rehearsal
 
 APP = {"command": None, "app": "shop:app", "port": "auto"}
@@ -75,6 +76,15 @@ def test_a_component_that_does_not_end_is_ended_with_its_host():
     shop.merged.end("api.1", 1)
     shop.settle()
     assert shop.states() == {"host.apps": "starting", "web": "waiting", "api": "stopped"}
+
+
+def test_what_one_did_to_the_others_is_told_with_its_name(shop):
+    """It moves nothing; of an earlier start it is not told."""
+    for generation in (0, 1):
+        shop.loop.post(Meddled("api.1", generation, "changed the umask from 0022 to 0000: put back"))
+    shop.settle()
+    assert shop.notes.count("api changed the umask from 0022 to 0000: put back") == 1
+    assert set(shop.states().values()) == {"ready"}
 
 
 def test_one_that_has_failed_goes_on_to_be_answered_for():
