@@ -723,6 +723,13 @@ class AppNotImported(MergeError):
     general_remedy = "See what it printed; `launcher run --service NAME -- python -c 'import MODULE'` does it by hand."
 
 
+class PrefixGiven(MergeError):
+    code = 7025
+    title = "service without a prefix in a merged app"
+    cause = "A merged app has one port, so each service needs a prefix; one that has none was given its name as such."
+    general_remedy = 'Give the service a `prefix` ("/" for the root), or let it be: its URL is told by the warning.'
+
+
 # 9xxx: control -------------------------------------------------------------------------------------------------
 
 

@@ -34,8 +34,9 @@ def export(args: Namespace) -> int:
     _refuse_flags(args)
     target = target_of(args, ())
     options = _options(args, target)
-    warn_of_merging(target, args.format)
-    rendered = chosen.render(_plan(target), options)
+    if not _merges(target, args.format):
+        warn_of_merging(target, args.format)
+    rendered = chosen.render(_plan(target, args.format), options)
     cautions = [*rendered.cautions(), *(_supervisord_on_path() if options.agent is not None else ())]
     _warn(cautions, strict=args.strict)
     command = _command(args, target)
@@ -69,11 +70,24 @@ def warn_of_merging(target: Target, what: str) -> None:
         print(Caution(MergedElsewhere.code, text), file=sys.stderr)
 
 
-def _plan(target: Target) -> Plan:
-    """What is exported is what the profile selects, and no port is asked about here."""
-    from launcher.plan.build import build  # noqa: PLC0415
+def _merges(target: Target, name: str) -> bool:
+    """Whether services share a process in this format: in a merged app always, in a Procfile if the mode says so."""
+    from launcher.profile.model import Mode  # noqa: PLC0415
 
-    return build(target.loaded.profile, is_free=lambda _port: True, merges=False)
+    return name == "merged" or (name == "procfile" and target.loaded.profile.settings.mode is Mode.SINGLE)
+
+
+def _plan(target: Target, name: str) -> Plan:
+    """What is exported is what the profile selects, and no port is asked about here."""
+    from msgspec.structs import replace  # noqa: PLC0415
+
+    from launcher.plan.build import build  # noqa: PLC0415
+    from launcher.profile.model import Mode  # noqa: PLC0415
+
+    profile, merges = target.loaded.profile, _merges(target, name)
+    if merges:
+        profile = replace(profile, settings=replace(profile.settings, mode=Mode.SINGLE))
+    return build(profile, is_free=lambda _port: True, merges=merges)
 
 
 def _options(args: Namespace, target: Target) -> Options:

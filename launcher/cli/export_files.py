@@ -54,11 +54,13 @@ def check(files: Sequence[File], location: Path, command: str) -> int:
 
 
 def _places(files: Sequence[File], location: Path) -> dict[Path, File]:
-    """Where each file goes. A location may name the file itself, where there is only one of that name or kind."""
+    """Where each file goes. A location may name the file itself: the only one of that kind, or the first of several."""
     if len(files) == 1 and not location.is_dir():
         name = Path(files[0].name)
         if location.name == name.name or (name.suffix and location.suffix == name.suffix):
             return {location: files[0]}
+    elif location.name == files[0].name and not location.is_dir():
+        return {location.with_name(file.name): file for file in files}
     if location.exists() and not location.is_dir():
         raise LocationUnusable(f"cannot export into {location}: it is a file, not a folder")
     return {location / file.name: file for file in files}

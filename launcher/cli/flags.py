@@ -38,15 +38,14 @@ def _import(parser: argparse.ArgumentParser) -> None:
 
 
 def _export(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("format", metavar="FORMAT", help="procfile, supervisord, systemd, compose, runit, upstart …")
+    parser.add_argument(
+        "format", metavar="FORMAT", help="procfile, supervisord, systemd, compose, merged, runit, upstart …"
+    )
     parser.add_argument(
         "location", nargs="?", metavar="LOCATION", help="the folder, or the file where there is but one"
     )
-    parser.add_argument("--check", action="store_true", help="exit 1 with a diff when the files are out of date")
-    parser.add_argument("--strict", action="store_true", help="what the target cannot hold is an error")
-    parser.add_argument("--force", action="store_true", help="overwrite files that were edited or are not ours")
+    _exported(parser)
     parser.add_argument("--plain", action="store_true", help="the form that needs nothing of launcher on the target")
-    parser.add_argument("--with-secrets", action="store_true", help="bake secret values; the files get mode 0600")
     parser.add_argument("--launcher", action="store_true", help="our exporters, for a Procfile too")
     group = parser.add_argument_group("as honcho has them")
     group.add_argument("-a", "--app", metavar="APP", help="the name of the whole (default: the folder's)")
@@ -56,6 +55,20 @@ def _export(parser: argparse.ArgumentParser) -> None:
     group.add_argument("-u", "--user", metavar="USER", help="who runs it (default: APP)")
     group.add_argument("-s", "--shell", metavar="SHELL", help="the shell that runs commands (default: /bin/sh)")
     group.add_argument("-t", "--template-dir", metavar="DIR", help="templates of your own for honcho's exporters")
+
+
+def _merge(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("location", nargs="?", metavar="FILE", help="the module, or the folder to put it in")
+    _exported(parser)
+    asked_elsewhere = ("app", "log", "port", "concurrency", "user", "shell", "template_dir")
+    parser.set_defaults(format="merged", launcher=True, plain=False, **dict.fromkeys(asked_elsewhere))
+
+
+def _exported(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--check", action="store_true", help="exit 1 with a diff when the files are out of date")
+    parser.add_argument("--strict", action="store_true", help="what the target cannot hold is an error")
+    parser.add_argument("--force", action="store_true", help="overwrite files that were edited or are not ours")
+    parser.add_argument("--with-secrets", action="store_true", help="bake secret values; the files get mode 0600")
 
 
 def _whose_systemd(parser: argparse.ArgumentParser) -> None:
@@ -209,6 +222,7 @@ OWN_FLAGS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "measure": _measure,
     "config": _config,
     "export": _export,
+    "merge": _merge,
     "explain": _explain,
     "import": _import,
     "install": _install,

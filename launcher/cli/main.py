@@ -41,6 +41,7 @@ PLACES = {
     "measure": "measure:measure_modes",
     "config": "files:config",
     "export": "export:export",
+    "merge": "export:export",
     "import": "import_:import_",
     "install": "install:install",
     "uninstall": "install:uninstall",

@@ -159,7 +159,8 @@ TEXTS = {
     "export": (
         "write the plan as the files of another tool",
         (
-            "FORMAT: procfile, supervisord, systemd, compose, runit, upstart, or one that is installed besides. "
+            "FORMAT: procfile, supervisord, systemd, compose, merged, runit, upstart, or one that is installed "
+            "besides. "
             "Without a LOCATION: to standard output. What the target cannot hold is told on standard error. With a "
             "Procfile as the source, and without --launcher, honcho's own exporters and templates are used."
         ),
@@ -167,6 +168,15 @@ TEXTS = {
             "launcher export supervisord --profile prod | head\nlauncher export systemd deploy/ --profile prod\n"
             "launcher export procfile Procfile --profile prod --check"
         ),
+    ),
+    "merge": (
+        "write one module with every app of the profile as one ASGI app",
+        (
+            "Short for `launcher export merged`. Each app has its prefix, its environment and its bounds; the order is "
+            "the profile's. Any ASGI server serves it, where launcher is installed. It is to stand in the project's "
+            "folder."
+        ),
+        "launcher merge shop_app.py --profile full && uvicorn shop_app:app",
     ),
     "install": (
         "have systemd keep an exported supervisord running, from boot on",

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from enum import StrEnum
 
+from msgspec.structs import replace
+
 from launcher.exporters.base import Loss
 from launcher.plan.model import Plan
 from launcher.profile.model import Condition, OnExit, OnFailure, OnLoss, Policy, Restart, Service, Stop
@@ -76,6 +78,16 @@ def lost(plan: Plan, target: str, *, kept: Collection[Feature]) -> tuple[Loss, .
         Loss(feature=feature, target=target, services=tuple(found[feature]))
         for feature in sorted(found, key=order.index)
     )
+
+
+def lost_of(plan: Plan, services: Collection[str], target: str, *, kept: Collection[Feature]) -> tuple[Loss, ...]:
+    """What some services of a plan ask for, and the plan as a whole, and `target` has not."""
+    found = []
+    for loss in lost(plan, target, kept=kept):
+        left = tuple(name for name in loss.services if name in services)
+        if left or not loss.services:
+            found.append(replace(loss, services=left))
+    return tuple(found)
 
 
 def wanted(plan: Plan, name: str) -> Iterator[Feature]:

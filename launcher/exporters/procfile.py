@@ -8,28 +8,43 @@ from __future__ import annotations
 
 from launcher.errors import Caution, NameChanged
 from launcher.exporters.base import File, Options, Refusals, Rendered
-from launcher.exporters.losses import Feature, lost
+from launcher.exporters.losses import Feature, lost_of
+from launcher.exporters.merged import MODULE, WEB, beside, merge
 from launcher.exporters.programs import Place, programs
-from launcher.exporters.shell import line
+from launcher.exporters.shell import Start, line
 from launcher.exporters.variables import Outside, Value
 from launcher.plan.model import Instance, Plan
 from launcher.plan.resolve import addresses
 
 TARGET = "a Procfile"
-#: The one that gets requests from outside, and the one that runs before the others.
-WEB, RELEASE = "web", "release"
+#: The one that runs before the others; WEB is the one that gets requests from outside.
+RELEASE = "release"
 
 _KEPT = frozenset({Feature.ENV_FILE, Feature.STAYS_DOWN})
 #: What whoever runs Procfiles does anyway, and what its command line counts.
 _OF_A_PROCFILE = frozenset({Feature.ON_EXIT, Feature.GRACE, Feature.REPLICAS})
 
 
+#: What serves a merged app.
+_SERVED = Start(
+    argv=(
+        *((word,) for word in ("python", "-u", "-m", "uvicorn", f"{MODULE}:app", "--host", "0.0.0.0", "--port")),  # noqa: S104  (as every `web`)
+        (Outside("PORT"),),
+    )
+)
+
+
 class Procfile:
     """The exporter `procfile`."""
 
     def render(self, plan: Plan, options: Options) -> Rendered:
-        """One Procfile."""
-        found, notes = programs(plan, options, _place(plan))
+        """One Procfile; with components in the plan, the module that serves them all, too."""
+        merged = merge(plan, options) if any(one.is_component for one in plan.instances.values()) else None
+        table, whole = addresses(plan), plan
+        if merged is not None:
+            plan = beside(plan, merged)
+            table |= {f"services.{name}.url": url for name, url in merged.urls.items()}
+        found, notes = programs(plan, options, _place(plan, table))
         lines: list[str] = []
         refusals = Refusals()
         release: list[str] = []
@@ -42,6 +57,8 @@ class Procfile:
                 else:
                     lines.append(f"{_type(name, plan, notes)}: {text}")
         refusals.tell()
+        if merged is not None:
+            lines.insert(0, f"{WEB if WEB not in plan.services else MODULE}: {line(_SERVED)}")
         if release:
             lines.insert(
                 0, f"{RELEASE}: {release[0] if len(release) == 1 else ' && '.join(f'( {one} )' for one in release)}"
@@ -49,9 +66,12 @@ class Procfile:
         secret = any(program.environment.holds_secrets for program in found)
         content = "".join(f"{one}\n" for one in lines)
         return Rendered(
-            files=(File(name="Procfile", content=content, private=secret),),
-            losses=lost(plan, TARGET, kept=_KEPT | _OF_A_PROCFILE if plan.procfile else _KEPT),
-            notes=tuple(notes),
+            files=(File(name="Procfile", content=content, private=secret), *([merged.file] if merged else [])),
+            losses=(
+                *lost_of(whole, plan.services, TARGET, kept=_KEPT | _OF_A_PROCFILE if plan.procfile else _KEPT),
+                *(merged.losses if merged else ()),
+            ),
+            notes=(*notes, *(merged.notes if merged else ())),
         )
 
 
@@ -62,7 +82,7 @@ def _type(name: str, plan: Plan, notes: list[Caution]) -> str:
     return f"{name}-service"
 
 
-def _place(plan: Plan) -> Place:
+def _place(plan: Plan, table: dict[str, str]) -> Place:
     def port(one: Instance) -> Value | None:
         if one.port is None:
             return None
@@ -73,7 +93,7 @@ def _place(plan: Plan) -> Place:
         target="the host",
         host=lambda _service: ("python", "-u", "-m", "launcher.host.serve"),
         root="",
-        table=addresses(plan),
+        table=table,
         port=port,
         bind=lambda one: "0.0.0.0:" if one.service == WEB else "127.0.0.1:",
     )

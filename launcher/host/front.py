@@ -1,7 +1,7 @@
 """One port that several components share, each under its prefix: what answers there, and each one's part of it.
 
 The sockets are accepted on by one listener, which belongs to none of them; a request is its component's from where its
-prefix is found. Knows mounts, gates and routes; nothing of when components start or who orders it.
+prefix is found. Knows sockets and gates; nothing of when components start or who orders it.
 """
 
 from __future__ import annotations
@@ -13,13 +13,9 @@ from contextvars import copy_context
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from .conflicts import Mounted, conflicts
+from .composite import Composite
 from .current import component
 from .listener import Listener
-from .mounts import Mount, Mounts
-from .openapi import Documents
-from .routes import routes_of
-from .target import CannotServe
 
 if TYPE_CHECKING:
     import socket
@@ -32,52 +28,13 @@ _GOES_AWAY = 1012
 _LAST_ANSWERS = 1.0
 
 
-class Front:
+class Front(Composite):
     """A shared port, from its first component to its last. `title` is what its description calls the whole."""
 
     def __init__(self, sockets: list[socket.socket], *, title: str) -> None:
+        super().__init__(title=title)
         self._sockets = sockets
-        self._names: dict[str, str] = {}
-        self._routes: dict[str, Mounted] = {}
-        self._mounts = Mounts([])
-        self._documents = Documents(self._mounts, self._names, title=title)
-        self._mounts.replace("", self._documents)
         self.listener = Listener(self._mounts, drain=_LAST_ANSWERS)
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is mounted."""
-        return not self._names
-
-    def mount(self, part: Part) -> None:
-        """Let a component's part have its requests from now on."""
-        self._names[part.prefix] = part.service
-        if part.prefix:
-            self._mounts.mount(Mount(part.prefix, part, part.strip))
-        else:
-            self._documents.root = part
-
-    def unmount(self, part: Part) -> None:
-        """A component has left for good."""
-        self.forget(part)
-        del self._names[part.prefix]
-        if part.prefix:
-            self._mounts.unmount(part.prefix)
-        else:
-            self._documents.root = None
-
-    def learn(self, part: Part, app: Any) -> None:
-        """Look at the routes of an app, before its first request; raises CannotServe where one can never answer."""
-        with suppress(Exception):  # an app whose routes cannot be read says so itself, at its first request
-            self._routes[part.prefix] = Mounted(part.service, part.prefix, routes_of(app) or ())
-        for conflict in conflicts(list(self._routes.values())):
-            if conflict.is_between and part.service in (conflict.hidden.component, conflict.by.component):
-                self.forget(part)
-                raise CannotServe(f"E7023 {conflict.sentence}. {conflict.remedy}")
-
-    def forget(self, part: Part) -> None:
-        """Forget the routes of an app that is no longer there."""
-        self._routes.pop(part.prefix, None)
 
     async def accept(self) -> None:
         """Answer on the sockets from now on, as nobody's code: a connection may bring requests for any component."""

@@ -28,6 +28,8 @@ _DROPPED = frozenset(
     {b"accept", b"accept-encoding", b"range", b"content-length", b"content-type", b"transfer-encoding"}
 )
 _NOT_FOUND = 404
+#: A root that answers so has no page of its own, or is not there to have one.
+_NO_PAGE = (_NOT_FOUND, 503)
 _OK = 200
 
 
@@ -154,7 +156,7 @@ class _Answer:
 
 
 class _UnlessMissing:
-    """Passes an answer on, unless it is a 404."""
+    """Passes an answer on, unless it is that of one who has no such page."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -162,7 +164,7 @@ class _UnlessMissing:
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.is_missing = message["status"] == _NOT_FOUND
+            self.is_missing = message["status"] in _NO_PAGE
         if not self.is_missing:
             await self._send(message)
 
