@@ -57,7 +57,8 @@ def choose(profile: Profile, machine: Machine) -> dict[str, Choice]:
     apart |= {name: why for name, why in clashing.items() if name in together}
     together = [name for name in together if name not in apart]
     own |= {name: Choice("", why) for name, why in apart.items()}
-    verdict, is_shared = _worth([*fixed, *together], machine, is_begun=bool(fixed))
+    port = _one_port([apps[name] for name in (*fixed, *together)])
+    verdict, is_shared = _worth([*fixed, *together], machine, is_begun=bool(fixed), port=port)
     shared = {name: Choice(DEFAULT if is_shared else "", verdict) for name in together}
     said = {name: Choice(group_of(one, Mode.AUTO), f'placement = "{one.placement}"') for name, one in placed.items()}
     found = own | shared | said
@@ -102,11 +103,19 @@ def _difference(one: Service, name: str, model: Service) -> str:
     return f"its `{key}` is not that of {name}"
 
 
-def _worth(names: Sequence[str], machine: Machine, *, is_begun: bool) -> tuple[str, bool]:
+def _one_port(services: Sequence[Service]) -> int:
+    """The number that several ask for under prefixes; 0: none."""
+    asked = [service.port for service in services if service.prefix is not None and isinstance(service.port, int)]
+    return next((port for port in asked if asked.count(port) > 1), 0)
+
+
+def _worth(names: Sequence[str], machine: Machine, *, is_begun: bool, port: int) -> tuple[str, bool]:
     """Whether apps that can share a process shall, and why."""
     count, processors = len(names), machine.processors
     if is_begun:
         return f"it can join those that {names[0]} is placed with", True
+    if port:
+        return f"several are to be on port {port}", True
     if count < FEWEST:
         return f"too few can share one: {FEWEST} or more do", False
     counted = f"{count} apps on {processors} processor{'' if processors == 1 else 's'}"

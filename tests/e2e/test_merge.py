@@ -37,6 +37,8 @@ async def about():
     return {{"name": "{name}", "where": os.getcwd(), **{{k: v for k, v in os.environ.items() if k.startswith("MY_")}}}}
 @app.get("/leave")
 async def leaves(): sys.exit(3)
+@app.get("/callback")
+async def callback(): asyncio.get_running_loop().call_soon(sys.exit, 3)
 @app.get("/task")
 async def task(): app.state.task = asyncio.create_task(leave())
 """
@@ -71,7 +73,7 @@ SERVERS = {
 class Server:
     """A server of others, with what it prints in a file."""
 
-    def __init__(self, name: str, folder: Path, **env: str) -> None:
+    def __init__(self, name: str, folder: Path, *more: str, **env: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port = probe.getsockname()[1]
         self._log = folder / "server.log"
@@ -85,7 +87,7 @@ class Server:
         }
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, *(word.format(port=self.port) for word in SERVERS[name])],
+                [sys.executable, *(word.format(port=self.port) for word in SERVERS[name]), *more],
                 cwd=folder,
                 env=self.environ,
                 stdout=log,
@@ -141,10 +143,10 @@ def serve(shop):
     """Merge, and serve what was written."""
     made = []
 
-    def serve(name="uvicorn", **env):
+    def serve(name="uvicorn", *more, **env):
         merged = shop.run("merge", ".")
         assert merged.returncode == 0, merged.stderr
-        made.append(Server(name, shop.root, **env))
+        made.append(Server(name, shop.root, *more, **env))
         return made[-1]
 
     yield serve
@@ -217,6 +219,50 @@ def test_a_variable_that_is_missing_fails_the_app_that_needs_it(serve, shop):
     server = serve()
     assert json.loads(server.ask("/catalog/")[1])["detail"] == "catalog: variable MY_PLACE: says where"
     assert server.ask("/o/")[0] == 200
+
+
+def test_env_files_are_the_servers(serve, shop):
+    shop.file("vars.env", "MY_PLACE=here\n")
+    shop.profile(PROFILE.replace("${MY_HOME}", "${MY_PLACE}"))
+    server = serve("uvicorn", "--env-file", "vars.env")
+    assert json.loads(server.ask("/catalog/")[1])["MY_FOLDER"] == "here/data"
+
+
+def test_a_callback_that_exits_ends_the_server(serve):
+    """Only the loop could hold it, and that is the server's."""
+    server = serve()
+    server.ask("/o/callback")
+    assert server.process.wait(PATIENCE) == 3
+
+
+def test_without_lifespans_nothing_starts(serve):
+    server = serve("uvicorn", "--lifespan", "off")
+    code, text, _ = server.ask("/o/")
+    assert (code, json.loads(text)["detail"]) == (503, "orders: it has not started yet")
+
+
+def test_one_that_hangs_at_its_start_is_not_waited_for_longer_than_it_says(serve, shop):
+    shop.file(
+        "catalog.py", APP.format(name="catalog").replace("    yield\n", "    await asyncio.sleep(60)\n    yield\n")
+    )
+    shop.profile(
+        PROFILE.replace('app = "catalog:app"', 'app = "catalog:app"\nready_timeout = 0.2').replace('["catalog"]', "[]")
+    )
+    server = serve()
+    assert json.loads(server.ask("/catalog/")[1])["detail"] == "catalog: it has not started yet"
+    assert server.ask("/")[0] == 200
+    server.end()
+    assert "Finished server process" in server.output()
+
+
+def test_a_hidden_route_fails_the_later_app(serve, shop):
+    with (shop.root / "front.py").open("a", encoding="utf-8") as file:
+        file.write('@app.get("/o/items")\nasync def hidden(): ...\n')
+    server = serve()
+    code, text, _ = server.ask("/")
+    assert code == 503
+    assert 'GET /o/items of "web"' in json.loads(text)["detail"]
+    assert 'is hidden by "orders"' in json.loads(text)["detail"]
 
 
 def test_what_the_module_does_not_hold_is_told(shop):
