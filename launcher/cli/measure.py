@@ -85,7 +85,7 @@ def _measure_each(target: Target, args: Namespace, guard: Guard) -> tuple[list[M
         seen[places] = mode
         print(f"measuring {target.profile} with mode {mode}", file=sys.stderr)
         try:
-            figures = measure(_words(target, args, mode), _paths(plan), guard, timeout=args.timeout)
+            figures = measure(_words(target, args, mode), paths_of(plan), guard, timeout=args.timeout)
             found.append(replace(measured, figures=figures))
         except TrialFailed as failure:
             found.append(replace(measured, why=str(failure)))
@@ -133,15 +133,16 @@ def _words(target: Target, args: Namespace, mode: Mode) -> list[str]:
     return [*words, *(["--services", ",".join(target.named_services)] if target.named else [])]
 
 
-def _paths(plan: Plan) -> dict[str, str]:
+def paths_of(plan: Plan) -> dict[str, str]:
     """Where each service that speaks HTTP is asked: where its health is, or at `/`."""
     found = {}
     for name, service in plan.services.items():
+        prefix = plan.prefixes.get(name, "")
         http = (service.health.http if service.health is not None else None) or ""
         if http.startswith("/") and "$" not in http:
-            found[name] = http
+            found[name] = prefix + http
         elif service.app is not None:
-            found[name] = "/"
+            found[name] = f"{prefix}/"
     return found
 
 

@@ -224,9 +224,6 @@ class _Member:
         self._gate.shut(ending.why or "it has ended")
         if not ending.asked:
             sys.stderr.write(f"{self.app.name} has failed: {ending.why or 'it has ended'}\n")
-        me = asyncio.current_task()
-        if me is not None:
-            bounds.tasks.discard(me)
         await bounds.cancel()
         self._boundary.lift(self.app.name)
         environment.forget(self.app.name)

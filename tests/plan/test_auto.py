@@ -119,6 +119,13 @@ def test_placement_goes_before_the_mode():
     }
 
 
+def test_one_port_under_several_prefixes_has_one_process():
+    """However few they are, and however large the machine."""
+    services = {name: {**APP, "port": 9000, "prefix": f"/{name}"} for name in ("a", "b")}
+    assert chosen(services, LARGE) == dict.fromkeys(services, Choice("apps", "several are to be on port 9000"))
+    assert build(profile_of(services, mode="auto"), is_free=FREE, machine=LARGE).ports == {"a": (9000,), "b": (9000,)}
+
+
 @pytest.mark.parametrize("mode", ["multi", "single"])
 def test_other_modes_choose_nothing(mode):
     assert chosen(four(), mode=mode) == {}
