@@ -69,8 +69,8 @@ def stock(catalog, sku):
 
 def test_an_order_placed_on_the_page_is_stored_and_shipped(web, orders, catalog, worker):
     assert "Teapot" in web.ask("/").text
-    placed = web.ask("/orders", form={"sku": "teapot", "customer": "Ada <Lovelace>", "quantity": "2"})
-    assert (placed.status, placed.location) == (303, "/orders/1")
+    placed = web.ask("/my/orders", form={"sku": "teapot", "customer": "Ada <Lovelace>", "quantity": "2"})
+    assert (placed.status, placed.location) == (303, "/my/orders/1")
     worker.says("order 1: shipped")
     page = web.ask(placed.location).text
     assert re.search(r'class="status shipped"', page)
@@ -78,7 +78,7 @@ def test_an_order_placed_on_the_page_is_stored_and_shipped(web, orders, catalog,
     assert "€ 49.00" in page
     assert json.loads(orders.ask("/orders/1").text)["status"] == "shipped"
     assert stock(catalog, "teapot") == 38
-    assert "Ada &lt;Lovelace&gt;" in web.ask("/orders").text
+    assert "Ada &lt;Lovelace&gt;" in web.ask("/my/orders").text
     assert worker.stop() == 0
     assert worker.output().splitlines() == [
         "worker ready",
@@ -99,11 +99,11 @@ REFUSALS = {
 
 def test_an_order_that_cannot_be_placed_is_refused_with_its_reason(web, orders):
     for form, status, reason in REFUSALS.values():
-        answer = web.ask("/orders", form=form)
+        answer = web.ask("/my/orders", form=form)
         assert answer.status == status
         assert reason in answer.text
     assert orders.ask("/orders").text == "[]"
-    assert web.ask("/orders/7").status == 404
+    assert web.ask("/my/orders/7").status == 404
 
 
 def test_pages_say_so_when_a_service_behind_them_is_away(web, orders, catalog):
@@ -111,7 +111,7 @@ def test_pages_say_so_when_a_service_behind_them_is_away(web, orders, catalog):
     catalog.stop()
     catalog.listener.close()
     assert web.ask("/").status == 503
-    ordered = web.ask("/orders", form={"sku": "mug", "customer": "Ada", "quantity": "1"})
+    ordered = web.ask("/my/orders", form={"sku": "mug", "customer": "Ada", "quantity": "1"})
     assert ordered.status == 503
     assert "the catalog cannot be reached" in ordered.text
     assert orders.ask("/healthz").status == 200

@@ -40,7 +40,7 @@ async def place(request: Request) -> Response:
     # A form of three short fields: no need of python-multipart, which Starlette's request.form() is built on.
     form = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
     placed = await run_in_threadpool(call, "POST", f"{ORDERS}/orders", form)
-    return RedirectResponse(f"/orders/{placed['id']}", status_code=303)
+    return RedirectResponse(f"/my/orders/{placed['id']}", status_code=303)
 
 
 def order(request: Request) -> Response:
@@ -72,9 +72,9 @@ def page(request: Request, name: str, *, status: int = 200, **values: Any) -> Re
 app = Starlette(
     routes=[
         Route("/", products),
-        Route("/orders", place, methods=["POST"]),
-        Route("/orders", orders),
-        Route("/orders/{number:int}", order),
+        Route("/my/orders", place, methods=["POST"]),
+        Route("/my/orders", orders),
+        Route("/my/orders/{number:int}", order),
         Route("/healthz", health),
     ],
     exception_handlers={Refused: refused, Unreachable: unreachable},
