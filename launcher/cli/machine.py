@@ -11,11 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from launcher.errors import BadReference, LauncherError
-from launcher.host.description import Description
-from launcher.host.unshareable import before_import
+from launcher.cli.sharing import unshareable_of
 from launcher.plan.auto import Machine
-from launcher.profile.interpolate import expand
 from launcher.profile.model import Profile
 
 _GROUPS = Path("/sys/fs/cgroup")
@@ -25,34 +22,12 @@ def machine_for(profile: Profile, environ: Mapping[str, str]) -> Machine:
     """What there is to know for the services of a profile."""
 
     def clashes(services: Sequence[str]) -> dict[str, str]:
-        described = [one for name in services if (one := _described(profile, name, environ)) is not None]
+        env = {**environ, **profile.env}
+        found = unshareable_of(profile.services, root=profile.root, env=env, names=services)
         # Of several reasons the first is enough.
-        return {problem.component: problem.reason for problem in reversed(before_import(described))}
+        return {problem.component: problem.reason for problem in reversed(found)}
 
     return Machine(processors=_processors(), memory=_memory(), clashes=clashes)
-
-
-def _described(profile: Profile, name: str, environ: Mapping[str, str]) -> Description | None:
-    """A service as a host would be told of it; None where a folder is known only at its start."""
-    service = profile.services[name]
-    variables = {**environ, **profile.env, **service.env}
-    try:
-        directory, *paths = (
-            expand(text, variables=variables, dotted=_unknown) for text in (service.directory, *service.pythonpath)
-        )
-    except LauncherError:
-        return None
-    return Description(
-        name=name,
-        target=service.app or "",
-        directory=str(Path(profile.root, directory)),
-        pythonpath=tuple(str(Path(profile.root, path)) for path in paths),
-        environment=variables,
-    )
-
-
-def _unknown(name: str) -> str:
-    raise BadReference(f"{name} is known at the start only")
 
 
 def _processors() -> int:

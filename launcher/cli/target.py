@@ -71,7 +71,12 @@ class Target(Struct, frozen=True, kw_only=True):
 
             machine = machine_for(profile, os.environ)
         merges = merges and EngineName(profile.settings.engine) is not EngineName.SUPERVISORD
-        return build(profile, select=select, recorded=recorded, is_free=is_free, machine=machine, merges=merges)
+        plan = build(profile, select=select, recorded=recorded, is_free=is_free, machine=machine, merges=merges)
+        if any(one.is_component for one in plan.instances.values()):
+            from launcher.cli.sharing import check_sharing  # noqa: PLC0415  (few plans have any)
+
+            check_sharing(plan, os.environ)
+        return plan
 
 
 def target_of(args: Namespace, words: Sequence[str] = (), *, kept: bool = False) -> Target:

@@ -15,7 +15,6 @@ from queue import SimpleQueue
 from typing import Any
 
 from .target import load_app, parse_target
-from .where import place_of_thread
 
 
 def load(target: str, paths: Iterable[str]) -> tuple[Any, bool]:
@@ -43,6 +42,8 @@ class MainThread:
 
     def place(self) -> str:
         """Tell where it is just now."""
+        from .where import place_of_thread  # noqa: PLC0415  (it is seldom asked, and in a process of one app never)
+
         return place_of_thread(self._thread)
 
     async def do(self, work: Callable[[], Any]) -> Any:

@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import modules
-from .at_import import Attempt, stopped
 from .current import entered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from .at_import import Attempt
     from .description import Description
 
 #: By which `launcher explain` knows it.
@@ -122,6 +122,8 @@ def _listed(folders: tuple[str, ...]) -> str:
 @contextmanager
 def watched(component: Description, neighbours: Iterable[Description]) -> Iterator[list[Problem]]:
     """Watch the block import a component; the list has the problems when it has ended, however it ended."""
+    from .at_import import stopped  # noqa: PLC0415  (it takes asyncio; what is compared before an import needs none)
+
     found: list[Problem] = []
     modules_before = frozenset(sys.modules)
     functions_before = _functions()
