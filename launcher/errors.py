@@ -685,6 +685,14 @@ class Unshareable(MergeError):
     general_remedy = 'Give the service placement = "own"; what else helps stands beside the reason.'
 
 
+class RenewalFailed(MergeError):
+    code = 7006
+    status = 1
+    title = "new code did not start"
+    cause = "A component was to start anew beside itself, with its code imported anew, and failed: the old one goes on."
+    general_remedy = "Mend what its log names and restart it again; --force stops the old one first."
+
+
 class PortShared(MergeError):
     code = 7020
     title = "two components on one port"

@@ -21,10 +21,12 @@ from launcher.orchestrator.events import (
     CheckAsked,
     Checked,
     Exited,
+    NotRenewed,
     Opened,
     Outcome,
     Post,
     Probed,
+    Renewed,
     RestartAsked,
     Signalled,
     Spawned,
@@ -215,7 +217,20 @@ def profile_of(services: Mapping[str, Mapping[str, Any]], *, procfile: bool = Fa
 
 
 class FakeMergedEngine(FakeEngine):
-    """One that also answers for what has failed: `stand in for api.1: exited with code 1`."""
+    """One that also answers for what has failed (`stand in for api.1: exited with code 1`) and starts anew beside it.
+
+    `did` lists the latter as `renew api.1#2`; `renewed` lets it come of that.
+    """
+
+    def renew(self, launch: Launch) -> None:
+        self.did.append(f"renew {launch.instance}#{launch.generation}")
+        self.launches.append(launch)
+
+    def renewed(self, instance: str, how: str) -> None:
+        """The next generation comes in the place of the one that runs."""
+        generation = self.running[instance]
+        self.running[instance] = generation + 1
+        self._post(Renewed(instance, generation, how))
 
     def stand_in(self, instance: str, why: str) -> None:
         self.did.append(f"stand in for {instance}: {why}")
@@ -345,6 +360,17 @@ class Rehearsal:
         for component in plan.components_of(one.group) if one.is_host else ():
             if component.name in self.merged.running:
                 self.merged.end(component.name, 1, cause=cause)
+        self.settle()
+
+    def renews(self, label: str, how: str = "2 modules imported anew") -> None:
+        """An instance has started anew beside itself."""
+        self.merged.renewed(self.view(label).name, how)
+        self.settle()
+
+    def keeps(self, label: str, why: str, *, needs_process: bool = False) -> None:
+        """An instance goes on, for its next generation could not start beside it."""
+        view = self.view(label)
+        self.loop.post(NotRenewed(view.name, view.generation, why, needs_process))
         self.settle()
 
     def view(self, label: str) -> InstanceView:

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from launcher.engines.line import Line
 from launcher.host.frames import pack
-from launcher.orchestrator.events import Exited, Meddled
+from launcher.orchestrator.events import Exited, Meddled, NotRenewed, Renewed
 from launcher.orchestrator.orders import Launch, Run
 
 _CREDENTIALS = struct.Struct("iII")
@@ -42,7 +42,7 @@ class Measured(Struct, frozen=True, kw_only=True):
 
 
 #: A run is one that goes on in the host; `told`: these were all; `measured`: all was told.
-Heard = Run | Exited | Meddled | Measured | Literal["told", "measured"]
+Heard = Run | Exited | Meddled | Renewed | NotRenewed | Measured | Literal["told", "measured"]
 
 
 class HostLine(Line):
@@ -63,6 +63,10 @@ class HostLine(Line):
         descriptors = [pipe, *([held.fileno()] if held is not None else [])]
         env = json.dumps(dict(launch.env)).encode()  # msgspec refuses what is no UTF-8
         self.say(_order("start", launch, descriptors, env), descriptors)
+
+    def renew(self, launch: Launch) -> None:
+        """Have a component started anew beside itself."""
+        self.say(_order("renew", launch, [], msgspec.json.encode(launch.env)))
 
     def stand_in(self, launch: Launch, held: socket.socket, why: str) -> None:
         """Have a component that has failed answered for."""
@@ -92,6 +96,11 @@ class HostLine(Line):
                 yield "told"
             case "ended":
                 yield Exited(head["name"], head["generation"], head["code"], head["why"])
+            case "renewed":
+                if head["is_done"]:
+                    yield Renewed(head["name"], head["generation"] - 1, head["why"])
+                else:
+                    yield NotRenewed(head["name"], head["generation"] - 1, head["why"], head["needs_process"])
             case "noted":
                 yield Meddled(head["name"], head["generation"], head["text"])
             case "measures":
@@ -112,6 +121,7 @@ def _order(kind: str, launch: Launch, descriptors: list[int], payload: bytes = b
         paths=app.paths,
         drain=app.drain,
         stop_timeout=app.stop_timeout,
+        ready_timeout=app.ready_timeout,
         prefix=app.prefix,
         strip_prefix=app.strip_prefix,
         fds=len(descriptors),

@@ -20,7 +20,17 @@ from launcher.engines.sharing import SharedSockets
 from launcher.errors import HostAbsent, LauncherError
 from launcher.host import channel_of
 from launcher.host.blame import read_blame
-from launcher.orchestrator.events import Adopted, Exited, Meddled, Opened, Post, Spawned, SpawnRefused
+from launcher.orchestrator.events import (
+    Adopted,
+    Exited,
+    Meddled,
+    NotRenewed,
+    Opened,
+    Post,
+    Renewed,
+    Spawned,
+    SpawnRefused,
+)
 from launcher.orchestrator.orders import Can, Launch, Run, Stop
 from launcher.plan.model import Plan
 from launcher.profile.model import EngineName
@@ -87,6 +97,10 @@ class MergedEngine:
             self._post(SpawnRefused(launch.instance, launch.generation, error))
             return
         self._reader.call(partial(self._start, launch, _copy_of(held) if held is not None else None))
+
+    def renew(self, launch: Launch) -> None:
+        """Have a component start anew beside itself, on the same socket; Renewed or NotRenewed follows."""
+        self._reader.call(partial(self._renew, launch))
 
     def stop(self, run: Run, how: Stop) -> None:  # noqa: ARG002  (there is but one way to end a component)
         """Ask a component to drain and to end; it cannot be made to."""
@@ -164,8 +178,10 @@ class MergedEngine:
                 tracked = self._tracked.get(heard.instance)
                 if tracked is not None and tracked.run.generation == heard.generation:
                     self._end(tracked, heard)
-            case Meddled():
+            case Meddled() | NotRenewed():
                 self._post(heard)
+            case Renewed():
+                self._take_over(heard)
             case Measured():
                 self._measures[heard.instance] = heard
             case "told":
@@ -192,6 +208,25 @@ class MergedEngine:
         self._tracked[launch.instance] = tracked
         self._reader.read(reading, partial(self._took, tracked))
         self._post(Spawned(launch.instance, launch.generation, line.pid))
+
+    def _renew(self, launch: Launch) -> None:
+        tracked = self._tracked.get(launch.instance)
+        line = self._lines.get(tracked.group) if tracked is not None else None
+        if line is None or not _say(line, partial(line.renew, launch)):
+            self._post(NotRenewed(launch.instance, launch.generation - 1, "the process it runs in does not answer"))
+            return
+        if launch.instance in self._launches:
+            self._launches[launch.instance] = (launch, self._launches[launch.instance][1])
+
+    def _take_over(self, told: Renewed) -> None:
+        """The next start has come in the place of the one before, and writes to its pipe."""
+        tracked = self._tracked.get(told.instance)
+        if tracked is None or tracked.run.generation != told.generation:
+            return
+        if tracked.pipe >= 0:
+            self._sink.end(tracked.run)
+        tracked.run = Run(told.instance, told.generation + 1)
+        self._post(told)
 
     def _stop(self, run: Run) -> None:
         tracked = self._tracked.get(run.instance)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine
+from contextvars import ContextVar
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 LAST_BREATH = 0.5
 #: What ends a process, where nobody contains it.
 FATAL = (SystemExit, KeyboardInterrupt)
+
+
+#: The bounds of a component that starts beside one of its name and has not come in its place yet; None: by the name.
+beside: ContextVar[Bounds | None] = ContextVar("beside", default=None)
 
 
 class Bounds:
@@ -119,7 +124,9 @@ class Boundary:
         """Make a task; the loop's task factory."""
         context = options.get("context")
         name = component.get() if context is None else context.get(component)
-        bounds = self._bounds.get(name) if name is not None else None
+        bounds = beside.get() if context is None else context.get(beside)
+        if bounds is None and name is not None:
+            bounds = self._bounds.get(name)
         if bounds is None:
             return asyncio.Task(inner, loop=loop, **options)
         return asyncio.Task(Contained(inner, bounds), loop=loop, **options)

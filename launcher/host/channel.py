@@ -2,10 +2,12 @@
 
     ► start   name, generation, target, paths, drain, stop_timeout, prefix, strip_prefix, fds; its environment;
               a pipe and its sockets
+    ► renew   as start, without descriptors: begin beside the one that runs, and come in its place when ready
     ► stop    name, generation            ► release  name            ► stand_in  as start, why; its sockets
     ► measure
     ◄ hello   group, pid                  ◄ runs     name, generation, since, for each that runs; then ◄ told
     ◄ ended   name, generation, code, why, asked                    ◄ measures  of each
+    ◄ renewed  name, generation, why, is_done, needs_process
     ◄ noted   name, generation, text: what it did to the others
 
 One who commands at a time: the newest. It is told what runs, so that one who comes back can go on. Lives in the event
@@ -24,10 +26,12 @@ from typing import TYPE_CHECKING, Any
 
 from .address import listen
 from .frames import Unpacker, pack
-from .hosting import Host, Order
+from .hosting import Host
+from .place import Order
 
 if TYPE_CHECKING:
     from .component import Ending
+    from .renewal import Renewal
 
 _AT_ONCE = 1 << 18
 _MOST_DESCRIPTORS = 64
@@ -70,6 +74,10 @@ class Channel:
         """Tell what a component did to the others."""
         self._say("noted", name=name, generation=generation, text=text)
 
+    def renewed(self, name: str, generation: int, what: Renewal) -> None:
+        """Tell what came of having a component renewed."""
+        self._say("renewed", name=name, generation=generation, **what._asdict())
+
     def _accept(self) -> None:
         try:
             peer, _ = self._listener.accept()
@@ -110,6 +118,8 @@ class Channel:
             case "stand_in":
                 held = [socket.socket(fileno=one) for one in descriptors]
                 self._host.stand_in(_order(head, payload), held, head["why"])
+            case "renew":
+                self._host.renew(_order(head, payload))
             case "stop":
                 self._host.stop(head["name"], head["generation"])
             case "release":
@@ -144,6 +154,7 @@ def _order(head: dict[str, Any], payload: bytes) -> Order:
         environment=json.loads(payload or b"{}"),
         drain=head["drain"],
         stop_timeout=head["stop_timeout"],
+        ready_timeout=head["ready_timeout"],
         prefix=head["prefix"],
         strip_prefix=head["strip_prefix"],
     )

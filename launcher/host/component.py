@@ -19,6 +19,7 @@ from .target import CannotServe
 
 if TYPE_CHECKING:
     from .gate import Gate
+    from .renewal import Beside
 
     class Door(Protocol):
         """Where the requests of a component come in."""
@@ -51,7 +52,7 @@ class Component:
         self,
         target: str,
         *,
-        gate: Gate,
+        gate: Gate | Beside,
         listener: Door,
         load: Callable[[], Awaitable[tuple[Any, bool]]],
         accept: Callable[[], Coroutine[Any, Any, None]],
@@ -79,6 +80,15 @@ class Component:
         if self.due == math.inf:
             self.due = asyncio.get_running_loop().time() + (self._stop_timeout or 0)
         self._end(ASKED)
+
+    def retire(self, emptied: Callable[[], Awaitable[None]]) -> None:
+        """Ask it to end when its requests have: another has come in its place, and has its gate and its listener."""
+        self._listener = _Left(emptied)
+        self.stop()
+
+    def fail(self, why: str) -> None:
+        """Have it end as failed, unless it has ended."""
+        self._end(Ending(1, why))
 
     def died(self, error: BaseException) -> None:
         """Its code has ended it, from a task or a callback."""
@@ -152,6 +162,17 @@ class Component:
     def _end(self, ending: Ending) -> None:
         if not self._over.done():
             self._over.set_result(ending)
+
+
+class _Left:
+    """The door of a component that nobody comes to any more."""
+
+    def __init__(self, emptied: Callable[[], Awaitable[None]]) -> None:
+        self._emptied = emptied
+
+    async def close(self) -> None:
+        """Wait until those that are in have left."""
+        await self._emptied()
 
 
 def code_of(error: BaseException) -> int:

@@ -6,6 +6,7 @@ Knows ASGI; nothing of lifespans, sockets or of who decides.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from time import perf_counter
 from typing import Any
@@ -34,43 +35,69 @@ class Measures:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
+class Tenure:
+    """One app's time behind the gate, with the requests and web sockets that it was given and has not ended."""
+
+    __slots__ = ("_emptied", "app", "inside", "state")
+
+    def __init__(self, app: Any, state: dict[str, Any]) -> None:
+        self.app = app
+        self.state = state
+        self.inside = 0
+        self._emptied: asyncio.Future[None] | None = None
+
+    async def emptied(self, within: float) -> None:
+        """Return when nothing is inside any more, or after so many seconds."""
+        if self.inside:
+            self._emptied = asyncio.get_running_loop().create_future()
+            await asyncio.wait([self._emptied], timeout=within)
+
+    def left(self) -> None:
+        """One has ended."""
+        self.inside -= 1
+        if not self.inside and self._emptied is not None and not self._emptied.done():
+            self._emptied.set_result(None)
+
+
 class Gate:
     """An ASGI app in the place of a component's: the component's own while it is open, else 503."""
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._app: Any = None
-        self._state: dict[str, Any] = {}
+        #: Whose time it is; None: nobody's.
+        self.tenure: Tenure | None = None
         self._why = "it has not started yet"
         self.measures = Measures()
 
     @property
     def openapi_url(self) -> str | None:
         """Where the app has its description, if it says so as FastAPI does; None: nowhere."""
-        url: str | None = getattr(self._app, "openapi_url", "/openapi.json")
+        url: str | None = getattr(self.tenure and self.tenure.app, "openapi_url", "/openapi.json")
         return url
 
     def open(self, app: Any, state: dict[str, Any]) -> None:
         """Let requests in from now on, each with a copy of `state`."""
-        self._app, self._state = app, state
+        self.tenure = Tenure(app, state)
 
     def shut(self, why: str) -> None:
         """Answer 503 from now on; those that are in go on."""
-        self._app, self._why = None, why
+        self.tenure, self._why = None, why
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        app = self._app
-        if app is None:
-            self.measures.requests += 1
-            self.measures.errors += 1
+        measures, tenure = self.measures, self.tenure
+        measures.requests += 1
+        if tenure is None:
+            measures.errors += 1
             await self._refuse(scope, send)
             return
-        scope["state"] = self._state.copy()
+        scope["state"] = tenure.state.copy()
+        tenure.inside += 1
         if scope["type"] != "http":
-            await app(scope, receive, send)
+            try:
+                await tenure.app(scope, receive, send)
+            finally:
+                tenure.left()
             return
-        measures = self.measures
-        measures.requests += 1
         measures.under_way += 1
         began = perf_counter()
 
@@ -80,11 +107,12 @@ class Gate:
             return send(message)
 
         try:
-            await app(scope, receive, noting)
+            await tenure.app(scope, receive, noting)
         except (Exception, SystemExit):
             measures.errors += 1
             raise
         finally:
+            tenure.left()
             measures.under_way -= 1
             measures.seconds += perf_counter() - began
 

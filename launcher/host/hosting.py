@@ -9,23 +9,24 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import environment
-from .boundary import Boundary, Bounds
+from .anew import CannotAnew, Sources
+from .boundary import Boundary, Bounds, beside
 from .component import Component, Ending
 from .current import entered
-from .description import Description
-from .front import Front, Fronts, Part
-from .gate import Gate
+from .front import Fronts
+from .gate import Tenure
 from .importing import MainThread, load
 from .isolation import Isolation
 from .lag import Watch
-from .listener import TICK, Listener
+from .listener import TICK
 from .notify import notify
+from .place import Order, Place
+from .renewal import Beside, Renewal
 from .stalls import Stalls
 
 if TYPE_CHECKING:
@@ -35,75 +36,12 @@ if TYPE_CHECKING:
     from .output import Output
 
 
-@dataclass(frozen=True, kw_only=True)
-class Order:
-    """What a component is started with. Times are in seconds."""
-
-    name: str
-    generation: int
-    target: str
-    paths: tuple[str, ...]
-    environment: Mapping[str, str]
-    drain: float
-    stop_timeout: float
-    #: Where it is mounted on a port that others may share; None: the port is its own.
-    prefix: str | None = None
-    strip_prefix: bool = False
-
-    @property
-    def described(self) -> Description:
-        """What is known of the component before its code is."""
-        directory, *further = self.paths
-        return Description(self.name, self.target, directory, tuple(further), environment=self.environment)
-
-
-class Place:
-    """Where a component lives: its sockets, and the gate that answers on them whether it is there or not."""
-
-    def __init__(self, order: Order, sockets: list[socket.socket], fronts: Fronts) -> None:
-        self.gate = Gate(order.name)
-        self.sockets = sockets
-        self.part: Part | None = None
-        if order.prefix is not None and sockets:
-            self.part = _part(order, self.gate, fronts.at(sockets, title=order.environment.get("LAUNCHER_PROFILE", "")))
-            self.sockets = []
-        self.listener: Listener | Part = self.part or Listener(self.gate, drain=order.drain)
-        #: The latest start.
-        self.generation = order.generation
-        self.since = time.time()
-        self.component: Component | None = None
-        #: Done when the component has ended.
-        self.life: asyncio.Future[None] | None = None
-
-    async def accept(self) -> None:
-        """Answer on the sockets from now on."""
-        if not self.listener.started:
-            await self.listener.open(self.sockets)
-
-    async def close(self) -> None:
-        """Answer no more."""
-        await self.listener.close()
-        for one in self.sockets:
-            one.close()
-
-
-def _part(order: Order, gate: Gate, front: Front) -> Part:
-    return Part(
-        front,
-        gate,
-        component=order.name,
-        service=order.environment.get("LAUNCHER_SERVICE", order.name),
-        prefix=order.prefix or "",
-        strip=order.strip_prefix,
-        drain=order.drain,
-    )
-
-
 class Host:
     """All components of one process.
 
     `ended(name, generation, ending)` is told of each end, `noted(name, generation, text)` of what one did to the
-    others, to be read after its name. `blame` is where it is written whose code may end the process.
+    others, to be read after its name, `renewed(name, generation, what)` what came of having one renewed. `blame` is
+    where it is written whose code may end the process.
     """
 
     def __init__(
@@ -114,12 +52,15 @@ class Host:
         *,
         ended: Callable[[str, int, Ending], None],
         noted: Callable[[str, int, str], None],
+        renewed: Callable[[str, int, Renewal], None],
     ) -> None:
         self._main = main
         self._blame = blame
         self._output = output
         self._ended = ended
         self._noted = noted
+        self._renewed = renewed
+        self._sources = Sources()
         self.boundary = Boundary()
         self.isolation = Isolation(self._tell)
         self._watch = Watch(Stalls(self._tell_from_outside), self.isolation.folders)
@@ -159,17 +100,32 @@ class Host:
             self._output.give(order.name, pipe)
         environment.give(order.name, order.environment)
         self.isolation.admit(order.described)
+        place.order = order
         place.generation, place.since = order.generation, time.time()
         with entered(order.name):
             life = place.life = asyncio.ensure_future(self._live(order, place))
         self._lives.add(life)
         life.add_done_callback(self._lives.discard)
 
+    def renew(self, order: Order) -> None:
+        """Start a component anew beside itself, its own code imported anew, and let it come in its place when ready.
+
+        What is there serves until then, and goes on where the new one fails.
+        """
+        place = self._places.get(order.name)
+        if place is None or place.component is None or place.coming is not None:
+            self._renewed(order.name, order.generation, Renewal("it is not running alone", is_done=False))
+            return
+        with entered(order.name):
+            self._keep(asyncio.ensure_future(self._live_beside(order, place, place.component)))
+
     def stop(self, name: str, generation: int) -> None:
         """Ask a component to end; of another generation than the latest: nothing."""
         place = self._places.get(name)
         if place is not None and place.component is not None and place.generation == generation:
             place.component.stop()
+            if place.coming is not None:
+                place.coming.stop()
             if self.importing == name:
                 where = self._main.place()
                 with entered(name):
@@ -214,6 +170,8 @@ class Host:
         """
         stuck: dict[asyncio.Future[None], float] = {}
         for place in self._places.values():
+            if place.coming is not None:
+                place.coming.stop()
             if place.component is not None:
                 place.component.stop()
                 if place.life is not None and place.component.is_loading:
@@ -242,13 +200,72 @@ class Host:
         )
         bounds = Bounds(place.gate.measures, component.died)
         self.boundary.draw(order.name, bounds)
+        await self._end(order, place, component, bounds, await component.live())
+
+    async def _live_beside(self, order: Order, place: Place, old: Component) -> None:
+        described = order.described
+        try:
+            others = self.isolation.neighbours_of(order.name)
+            own = await self._main.do(lambda: self._sources.own(described, others))
+        except CannotAnew as error:
+            self._renewed(order.name, order.generation, Renewal(str(error), is_done=False, needs_process=True))
+            return
+
+        def come_in(app: Any, state: dict[str, Any]) -> None:
+            tenure = place.gate.tenure or Tenure(None, {})
+            place.gate.open(app, state)
+            self.boundary.draw(order.name, bounds)
+            place.component, place.coming, place.order = component, None, order
+            place.generation, place.since = order.generation, time.time()
+            old.retire(lambda: tenure.emptied(order.drain))
+            modules = "1 module" if len(own) == 1 else f"{len(own)} modules"
+            self._renewed(order.name, order.generation, Renewal(f"{modules} of its own imported anew"))
+
+        entrance = Beside(place, come_in)
+        component = place.coming = Component(
+            order.target,
+            gate=entrance,
+            listener=entrance,
+            load=lambda: self._main.do(lambda: self._import(order, place, own)),
+            accept=place.accept,
+            ready=lambda: _notify(order, "READY=1"),
+            stop_timeout=order.stop_timeout,
+            starting=self.isolation.starting(order.name),
+        )
+        bounds = Bounds(place.gate.measures, component.died)
+        beside.set(bounds)
+        environment.give(order.name, order.environment)
+        late = self._loop.call_later(order.ready_timeout, component.fail, f"not ready within {order.ready_timeout:g} s")
         ending = await component.live()
+        late.cancel()
+        if entrance.is_in:
+            await self._end(order, place, component, bounds, ending)
+            return
+        place.coming = None
+        environment.give(order.name, place.order.environment)
+        await bounds.cancel()
+        self._renewed(order.name, order.generation, Renewal(ending.why or "it was stopped", is_done=False))
+        if place.ending is not None:  # the old one has ended meanwhile
+            await self._vacate(place, place.ending)
+
+    async def _end(self, order: Order, place: Place, component: Component, bounds: Bounds, ending: Ending) -> None:
+        """A component has ended: see to its tasks, and to its place, unless another has that by now."""
         if left := await bounds.cancel():
             told = ", ".join(left)
             sys.stderr.write(
                 f'"{order.target}" has ended, but not all of its tasks, though they were cancelled: {told}\n'
             )
-        place.component = None
+        if place.component is not component:
+            return  # another has come in its place
+        if place.coming is not None:
+            place.ending = ending  # another is on its way in
+            return
+        await self._vacate(place, ending)
+
+    async def _vacate(self, place: Place, ending: Ending) -> None:
+        """Nobody is left in a place; tell how the last one ended."""
+        order = place.order
+        place.component = place.ending = None
         if place.part is not None:
             place.part.forget()
             place.gate.shut(ending.why or "it has been stopped")  # until it is started again or released
@@ -272,12 +289,20 @@ class Host:
             self._fronts.drop(place.part.front)
             await place.part.front.close()
 
-    def _import(self, order: Order, place: Place) -> tuple[Any, bool]:
+    def _import(self, order: Order, place: Place, own: Collection[str] = ()) -> tuple[Any, bool]:
+        """Import the app of a component; modules of its `own` are in the process already, and imported anew."""
         self.importing = order.name
         began = time.monotonic()
+
+        def do() -> tuple[Any, bool]:
+            return load(order.target, order.paths)
+
         try:
             with self._blame.on(order.name, "while it was imported"):
-                loaded = self.isolation.imported(order.name, lambda: load(order.target, order.paths))
+                loaded = self.isolation.imported(
+                    order.name, (lambda: self._sources.anew(own, order.described, do)) if own else do
+                )
+            self._sources.note(order.described)
         finally:
             self.importing = ""
         if place.part is not None:

@@ -61,6 +61,10 @@ class Isolation:
         self._described = {other: described for other, described in self._described.items() if other != name}
         self.folders.forget(name)
 
+    def neighbours_of(self, name: str) -> list[Description]:
+        """What is known of the other components."""
+        return [one for other, one in self._described.items() if other != name]
+
     def end(self) -> None:
         """Put nothing back any more: the process ends, and how it hears signals is no component's doing."""
         self._is_ending = True

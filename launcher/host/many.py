@@ -42,7 +42,7 @@ def serve_many(path: str, *, group: str, grace: float) -> int:
     configure_logging()
     channel = Channel(path, group=group)
     main = MainThread()
-    host = Host(main, output, blame, ended=channel.ended, noted=channel.noted)
+    host = Host(main, output, blame, ended=channel.ended, noted=channel.noted, renewed=channel.renewed)
     loop = loop_factory()()
     loop.set_task_factory(host.boundary.make_task)
 

@@ -100,8 +100,13 @@ def _imports(file: str, module: str, *, is_package: bool) -> Iterator[Named]:
             tree = ast.parse(source.read(), file)
     except (OSError, SyntaxError, ValueError):
         return  # its import will say so
+    yield from named_in(_top_level(tree.body), module, is_package=is_package)
+
+
+def named_in(nodes: Iterable[ast.AST], module: str, *, is_package: bool) -> Iterator[Named]:
+    """What the import statements among these nodes of a module name."""
     package = module.split(".") if is_package else module.split(".")[:-1]
-    for node in _top_level(tree.body):
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from (Named(alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

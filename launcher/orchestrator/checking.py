@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from launcher.orchestrator.events import Checked, Outcome, Reply, Verdict
 from launcher.orchestrator.life import Life
-from launcher.orchestrator.lifecycle import RUNS, Phase
+from launcher.orchestrator.lifecycle import RUNS, SERVES
 from launcher.orchestrator.orders import Run
 from launcher.profile.model import Health
 
@@ -68,7 +68,7 @@ def _known(life: Life) -> Verdict:
         return Verdict(ok=True, answer="runs; it has no health check")
     if life.health is None:
         return Verdict(ok=False, answer="nothing heard yet")
-    return Verdict(ok=life.phase is Phase.READY, answer=f"{life.health.answer} (the last that was heard)")
+    return Verdict(ok=life.phase in SERVES, answer=f"{life.health.answer} (the last that was heard)")
 
 
 def _line(life: Life, verdict: Verdict) -> str:

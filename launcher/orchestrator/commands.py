@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from launcher.errors import CommandRefused
-from launcher.orchestrator import gates
+from launcher.orchestrator import gates, shared
 from launcher.orchestrator.checking import Check
 from launcher.orchestrator.errands import Down, StartUp, Wait
 from launcher.orchestrator.events import CheckAsked, RestartAsked, StartAsked, StopAsked, TimerKind, WaitAsked
@@ -158,7 +158,8 @@ def _restart(stage: Stage, asked: RestartAsked) -> None:
     followers = [life for life in _followers(stage, lives, {OnLoss.RESTART}) if life.phase in RUNS and life.wanted]
     for life in lives:
         life.tally = Tally()
-        stage.bounce(life, asked.by)
+        if asked.force or not shared.renew(stage, life, asked.by, among=lives):
+            stage.bounce(life, asked.by)
     for life in followers:
         stage.bounce(life, f"{asked.by}, for what it depends on restarts")
     concerned = [*lives, *followers]

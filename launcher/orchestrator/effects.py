@@ -17,6 +17,8 @@ class Do(StrEnum):
 
     #: Begin a new generation: build the launch, begin its checks, hand it to the engine.
     LAUNCH = "launch"
+    #: Begin a new generation beside the one that runs, which goes on until the new one is ready.
+    RENEW = "renew"
     #: Begin the checks of a process that runs already.
     WATCH = "watch"
     UNWATCH = "unwatch"

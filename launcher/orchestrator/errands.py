@@ -11,7 +11,7 @@ from typing import Protocol
 from launcher.errors import CommandRefused, LauncherError, ReadyTimeout, ServiceFailed, StartRolledBack
 from launcher.orchestrator.events import Outcome, Reply
 from launcher.orchestrator.life import Life
-from launcher.orchestrator.lifecycle import Phase
+from launcher.orchestrator.lifecycle import SERVES, Phase
 from launcher.orchestrator.rollback import Step, UndoStack
 
 #: A service without a health check must live for this long before a start-up is called a success, in seconds.
@@ -52,7 +52,7 @@ def is_lost(life: Life) -> bool:
 def tell(life: Life) -> str:
     """A line about where an instance has got to."""
     url = life.view().url
-    if life.phase is Phase.READY:
+    if life.phase in SERVES:
         return f"{life.label} is ready" + (f" at {url}" if url else "")
     return f"{life.label} is {life.phase.state}: {life.reason.text}"
 
@@ -71,8 +71,16 @@ class Wait:
         self.lives = lives
         self.reply = reply
         self._after = after or {}
+        self._kept: LauncherError | None = None
+
+    def kept(self, life: Life, error: LauncherError) -> None:
+        """One goes on as it was, instead of starting anew."""
+        if life in self.lives and life.name in self._after:
+            self._kept = self._kept or error
 
     def look(self, now: float) -> Outcome | None:
+        if self._kept is not None:
+            return Outcome(ok=False, status=self._kept.status, lines=_tell_all(self.lives), error=self._kept)
         lost = next((life for life in self.lives if is_lost(life) or life.phase is Phase.STOPPED), None)
         if lost is not None:
             return Outcome(ok=False, status=1, lines=_tell_all(self.lives), error=error_of(lost))

@@ -102,6 +102,23 @@ class Meddled(Struct, frozen=True):
     text: str
 
 
+class Renewed(Struct, frozen=True):
+    """The next generation of a component began beside this one, and has come in its place; `how` says what was done."""
+
+    instance: str
+    generation: int
+    how: str
+
+
+class NotRenewed(Struct, frozen=True):
+    """The next generation could not come in the place of this one, which goes on; in a new process it could."""
+
+    instance: str
+    generation: int
+    why: str
+    needs_process: bool = False
+
+
 class Checked(Struct, frozen=True):
     """A check that a command asked for was made; it counts neither for nor against the service."""
 
@@ -215,6 +232,8 @@ Event = (
     | Probed
     | Imported
     | Meddled
+    | Renewed
+    | NotRenewed
     | Checked
     | Elapsed
     | Signalled

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from launcher.orchestrator.lifecycle import ALIVE, RUNS, STOPS, Phase
+from launcher.orchestrator.lifecycle import ALIVE, RUNS, SERVES, STOPS, Phase
 from launcher.plan.model import Edge
 from launcher.profile.model import Condition
 
@@ -83,7 +83,7 @@ def _is_met(condition: Condition, one: Standing) -> bool:
         case Condition.STARTED:
             return one.phase is Phase.COMPLETED or (one.spawned and one.phase in RUNS)
         case Condition.HEALTHY:
-            return one.phase is Phase.READY
+            return one.phase in SERVES
         case Condition.COMPLETED:
             return one.phase is Phase.COMPLETED
         case Condition.EXITED:

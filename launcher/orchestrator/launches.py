@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: Where sockets are held and services are looked for.
 HOST = "127.0.0.1"
+#: How long a service may take to be ready that does not say so, in seconds.
+READY_TIMEOUT = 60.0
 
 
 class Prepared(Struct, frozen=True):
@@ -101,6 +103,16 @@ def health_of(service: Service) -> Health | None:
     if service.health is None and service.app is not None:
         return Health(notify=True)
     return service.health
+
+
+def ready_timeout_of(service: Service) -> float | None:
+    """Tell how long a service may take to be ready, in seconds.
+
+    A task has a deadline only where the profile says so: a migration takes what it takes.
+    """
+    if service.ready_timeout is not None:
+        return service.ready_timeout
+    return None if service.is_task else READY_TIMEOUT
 
 
 class _Names:
@@ -200,6 +212,7 @@ def _app(plan: Plan, one: Instance, names: _Names, *, directory: str, env: Mappi
         paths=tuple(_paths(plan, service, names, directory, env)),
         drain=service.stop.drain,
         stop_timeout=_before(service.stop.grace),
+        ready_timeout=ready_timeout_of(service) or READY_TIMEOUT,
         prefix=service.prefix,
         strip_prefix=service.strip_prefix,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from launcher.orchestrator.launches import ready_timeout_of
 from launcher.orchestrator.lifecycle import ALIVE, Phase
 from launcher.orchestrator.restart import Tally
 from launcher.orchestrator.snapshot import Health, InstanceView, Reason
@@ -128,13 +129,8 @@ class Life:
 
     @property
     def ready_timeout(self) -> float | None:
-        """The deadline of its gate in seconds.
-
-        A task has one only where the profile says so: a migration takes what it takes.
-        """
-        if self.service.ready_timeout is not None:
-            return self.service.ready_timeout
-        return None if self.service.is_task else 60.0
+        """The deadline of its gate in seconds."""
+        return ready_timeout_of(self.service)
 
     @property
     def check_shown(self) -> str:

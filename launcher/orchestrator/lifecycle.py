@@ -1,7 +1,8 @@
 """The life of an instance as a pure table: (phase, trigger) → phase and effects. Nowhere else does a phase change.
 
-A phase is a `State` as people see it, or one of the two finer kinds of `stopping`: `replacing` (stopping, to start
-again) and `aborting` (stopping, because its start failed); so no flag beside the phase says what follows. A pair that
+A phase is a `State` as people see it, or a finer kind of one: of `ready`, `renewing` (its next generation begins beside
+it); of `stopping`, `replacing` (stopping, to start again) and `aborting` (stopping, because its start failed); so no
+flag beside the phase says what follows. A pair that
 is not in the table changes nothing: a late timer, a verdict about a process that is being stopped. The three commands
 stand in every row, with the answer they give.
 
@@ -29,6 +30,7 @@ class Phase(StrEnum):
     WAITING = "waiting"
     STARTING = "starting"
     READY = "ready"
+    RENEWING = "renewing"
     UNHEALTHY = "unhealthy"
     BACKOFF = "backoff"
     STOPPING = "stopping"
@@ -62,6 +64,12 @@ class Trigger(StrEnum):
     ADOPTED = "adopted"
     #: The check succeeded; without one: the process exists.
     PASSED = "passed"
+    #: The next generation shall begin beside the one that runs.
+    RENEW = "renew"
+    #: It has come in its place.
+    RENEWED = "renewed"
+    #: It has not; what ran goes on.
+    KEPT = "kept"
     #: As many failures as `retries`, one after the other.
     FELL = "fell"
     #: It ended with a success code and its policy has it stay so.
@@ -84,22 +92,36 @@ class Trigger(StrEnum):
 
 #: A process exists, or is on its way out.
 ALIVE = frozenset(
-    {Phase.STARTING, Phase.READY, Phase.UNHEALTHY, Phase.STOPPING, Phase.REPLACING, Phase.ABORTING},
+    {
+        Phase.STARTING,
+        Phase.READY,
+        Phase.RENEWING,
+        Phase.UNHEALTHY,
+        Phase.STOPPING,
+        Phase.REPLACING,
+        Phase.ABORTING,
+    },
 )
 #: A process exists and nobody has asked it to end.
-RUNS = frozenset({Phase.STARTING, Phase.READY, Phase.UNHEALTHY})
+RUNS = frozenset({Phase.STARTING, Phase.READY, Phase.RENEWING, Phase.UNHEALTHY})
+#: It does what it is there for.
+SERVES = frozenset({Phase.READY, Phase.RENEWING})
 #: It has been asked to end.
 STOPS = frozenset({Phase.STOPPING, Phase.REPLACING, Phase.ABORTING})
 #: Nothing will happen without a command (`failed` may yet have a trial to come).
 RESTS = frozenset({Phase.STOPPED, Phase.COMPLETED, Phase.FAILED, Phase.SKIPPED})
 
-_STATES = {phase: State.STOPPING if phase in STOPS else State(phase.value) for phase in Phase}
+_STATES = {
+    phase: State.STOPPING if phase in STOPS else State.READY if phase in SERVES else State(phase.value)
+    for phase in Phase
+}
 
 #: The timers that mean something in a phase; entering it disarms all others.
 TIMERS: dict[Phase, frozenset[TimerKind]] = {
     Phase.WAITING: frozenset({TimerKind.READY}),
     Phase.STARTING: frozenset({TimerKind.READY}),
     Phase.READY: frozenset({TimerKind.STABLE, TimerKind.OUTLIVE}),
+    Phase.RENEWING: frozenset({TimerKind.STABLE, TimerKind.OUTLIVE}),
     Phase.BACKOFF: frozenset({TimerKind.BACKOFF, TimerKind.READY}),
     Phase.STOPPING: frozenset({TimerKind.GRACE}),
     Phase.REPLACING: frozenset({TimerKind.GRACE}),
@@ -175,6 +197,15 @@ def _table() -> dict[tuple[Phase, Trigger], Move]:
             t.RESTART: _to(p.REPLACING, *_ASK, answer="restarts"),
             t.STOP: _to(p.STOPPING, *_ASK, answer="stops"),
             t.FELL: _to(p.UNHEALTHY),
+            t.RENEW: _to(p.RENEWING, Do.RENEW, answer="starts anew beside itself"),
+            t.DONE: _to(p.COMPLETED, Do.UNWATCH, Do.RELEASE),
+        },
+        p.RENEWING: {
+            t.START: _to(p.RENEWING, answer="is starting anew already"),
+            t.RESTART: _to(p.REPLACING, *_ASK, answer="restarts"),
+            t.STOP: _to(p.STOPPING, *_ASK, answer="stops"),
+            t.RENEWED: _to(p.READY, *_SETTLED),
+            t.KEPT: _to(p.READY),
             t.DONE: _to(p.COMPLETED, Do.UNWATCH, Do.RELEASE),
         },
         p.UNHEALTHY: {
@@ -243,7 +274,7 @@ def _table() -> dict[tuple[Phase, Trigger], Move]:
         t.BREAK: _to(p.FAILED, Do.UNWATCH, Do.RELEASE, Arm(TimerKind.COOLDOWN)),
         t.GIVE_UP: _to(p.FAILED, Do.UNWATCH, Do.RELEASE),
     }
-    for phase in (p.STARTING, p.READY, p.UNHEALTHY, p.ABORTING):
+    for phase in (p.STARTING, p.READY, p.RENEWING, p.UNHEALTHY, p.ABORTING):
         rows[phase] |= failures
     for phase in RUNS:  # it ended while it waited for its turn to be stopped
         rows[phase][t.GONE] = _to(p.STOPPED, Do.UNWATCH, Do.RELEASE)

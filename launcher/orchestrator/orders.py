@@ -65,6 +65,8 @@ class App(Struct, frozen=True, kw_only=True):
     paths: tuple[str, ...]
     drain: float
     stop_timeout: float
+    #: How long it may take to be ready, where it starts beside itself, in seconds.
+    ready_timeout: float = 60.0
     #: Where it is mounted on its port, which it then may share with others of its group; None: the port is its own.
     prefix: str | None = None
     strip_prefix: bool = False

@@ -71,6 +71,15 @@ class StandsIn(Protocol):
         ...
 
 
+@runtime_checkable
+class Renews(Protocol):
+    """An engine that can start an instance anew beside itself."""
+
+    def renew(self, launch: Launch) -> None:
+        """Start the next generation beside the one that runs, which then ends; Renewed or NotRenewed follows."""
+        ...
+
+
 class Prober(Protocol):
     """Checks instances and posts `Probed` for each verdict."""
 

@@ -8,7 +8,7 @@ The module knows no queue and no commands under way.
 from __future__ import annotations
 
 from launcher.errors import LauncherError
-from launcher.orchestrator import apart, commands, restart
+from launcher.orchestrator import apart, commands, restart, shared
 from launcher.orchestrator.effects import Do
 from launcher.orchestrator.events import (
     Elapsed,
@@ -16,14 +16,16 @@ from launcher.orchestrator.events import (
     Imported,
     Lingered,
     Meddled,
+    NotRenewed,
     Probed,
+    Renewed,
     Spawned,
     SpawnRefused,
     TimerKind,
     Verdict,
 )
 from launcher.orchestrator.life import Life, Wish
-from launcher.orchestrator.lifecycle import RUNS, STOPS, Phase, Trigger
+from launcher.orchestrator.lifecycle import RUNS, SERVES, STOPS, Phase, Trigger
 from launcher.orchestrator.snapshot import Health, Reason
 from launcher.orchestrator.stage import Stage
 from launcher.profile.model import OnExit, OnFailure
@@ -40,7 +42,7 @@ def describe_exit(code: int) -> str:
     return f"killed by {SIGNALS.get(-code, f'signal {-code}')}"
 
 
-Fact = Spawned | SpawnRefused | Exited | Lingered | Probed | Imported | Meddled | Elapsed
+Fact = Spawned | SpawnRefused | Exited | Lingered | Probed | Imported | Meddled | Renewed | NotRenewed | Elapsed
 
 
 def react(stage: Stage, life: Life, event: Fact) -> None:
@@ -60,6 +62,8 @@ def react(stage: Stage, life: Life, event: Fact) -> None:
             life.imported = event.seconds
         case Meddled():
             stage.note(stage.redaction.text(f"{life.label} {event.text}"), instance=life.name, warning=True)
+        case Renewed() | NotRenewed():
+            shared.react(stage, life, event)
         case Elapsed():
             elapsed(stage, life, event.timer)
 
@@ -135,7 +139,7 @@ def probed(stage: Stage, life: Life, verdict: Verdict) -> None:
     answer = stage.redaction.text(verdict.answer)
     life.failures = 0 if verdict.ok or forgiven else life.failures + 1
     life.health = Health(ok=verdict.ok, answer=answer, at=stage.clock.wall(), took=verdict.took, failures=life.failures)
-    if verdict.ok and life.phase is not Phase.READY:
+    if verdict.ok and life.phase not in SERVES:
         _passed(stage, life, answer)
     elif life.phase is Phase.READY and life.failures >= life.check.retries:
         _fell(stage, life, answer, life.check.on_failure)

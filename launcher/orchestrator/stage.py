@@ -16,21 +16,20 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from launcher.errors import LauncherError, NotifySocketUnavailable
-from launcher.orchestrator import gates
+from launcher.orchestrator import gates, shared
 from launcher.orchestrator.board import Board
 from launcher.orchestrator.effects import Arm, Do, Effect
 from launcher.orchestrator.errands import OUTLIVE, Errand, StartUp
-from launcher.orchestrator.events import Post, SpawnRefused, TimerKind
+from launcher.orchestrator.events import NotRenewed, Post, SpawnRefused, TimerKind
 from launcher.orchestrator.launches import Prepared, build_launch, health_of, secrets_of, user_of
 from launcher.orchestrator.life import Life, Wish
 from launcher.orchestrator.lifecycle import RUNS, TIMERS, Phase, Trigger, move
 from launcher.orchestrator.orders import Can, Run, Stop, StopLevel, Watch
-from launcher.orchestrator.protocols import StandsIn
+from launcher.orchestrator.protocols import Renews, StandsIn
 from launcher.orchestrator.rollback import Step, StepKind
 from launcher.orchestrator.snapshot import Changed, Noted, Reason
 from launcher.orchestrator.timers import Timers
 from launcher.plan.model import Plan
-from launcher.plan.placement import host_name
 from launcher.plan.resolve import addresses, resolve
 from launcher.profile.model import EngineName, OnExit, OnLoss
 
@@ -156,13 +155,14 @@ class Stage:
                 self._act_on_loss(life)
         return entry.answer
 
-    def perform(self, life: Life, effect: Effect, after: float | None = None) -> None:
+    def perform(self, life: Life, effect: Effect, after: float | None = None) -> None:  # noqa: C901  (a case for each)
         """Do what a move asks for."""
         run = Run(life.name, life.generation)
         engine = self.engines[life.instance.engine]
         match effect:
-            case Do.LAUNCH:
-                self._launch(life, engine)
+            case Do.LAUNCH | Do.RENEW:
+                begin = self._launch if effect is Do.LAUNCH else self._renew
+                begin(life, engine)
             case Do.WATCH:
                 self._watch_adopted(life, run)
             case Do.UNWATCH:
@@ -172,8 +172,10 @@ class Stage:
                 how = life.service.stop
                 command = resolve(how.command, addresses(self.plan), None) if how.command else ""
                 engine.stop(run, Stop(level=StopLevel.SIGNAL, signal=how.signal, command=command))
+            case Do.KILL if Can.KILL in engine.can:
+                engine.stop(run, Stop(level=StopLevel.KILL))
             case Do.KILL:
-                self._kill(life, engine)
+                shared.end_with_host(self, life)
             case Do.RELEASE:
                 if life.phase is Phase.FAILED and isinstance(engine, StandsIn):
                     engine.stand_in(life.name, life.reason.text)
@@ -203,27 +205,34 @@ class Stage:
             return False
         return any(isinstance(errand, StartUp) and errand.hangs_on(life) for errand in self.errands)
 
-    def _kill(self, life: Life, engine: Engine) -> None:
-        """End what does not end by itself. A component goes with the process that it runs in, which starts anew.
+    def take_over(self, life: Life) -> None:
+        """The next generation is the latest from now on."""
+        if life.check is not None:
+            self.prober.unwatch(Run(life.name, life.generation))
+        life.generation += 1
 
-        The other components are asked to end first, as for any restart; the host does not wait for this one.
-        """
-        if Can.KILL in engine.can:
-            engine.stop(Run(life.name, life.generation), Stop(level=StopLevel.KILL))
-            return
-        host = self.board.lives[host_name(life.instance.group)]
-        if host.phase not in RUNS:
-            return  # it is on its way out
-        text = f"{life.label} does not end"
-        self.note(f"{text}: restarting {host.label}, in which it runs", instance=life.name, warning=True)
-        for other in self.board.dependents(host.instance.service):
-            if other.phase in RUNS and other.wanted:
-                self.bounce(other, f"{text}, and shares its process")
-        host.by = text
-        trigger = Trigger.STOP
-        if not host.doomed:
-            host.wish, trigger = Wish.UP, Trigger.RESTART
-        self.fire(host, trigger, Reason(text=text, causes=(life.label,)))
+    def give_up_renewal(self, life: Life) -> None:
+        """There is no next generation beside this one."""
+        if self._to_watch.pop(life.name, None) is not None:
+            self.prober.unwatch(Run(life.name, life.generation + 1))
+
+    def _renew(self, life: Life, engine: Engine) -> None:
+        assert isinstance(engine, Renews)
+        try:
+            engine.renew(self._prepare_run(life, life.generation + 1).launch)
+        except LauncherError as error:
+            self._post(NotRenewed(life.name, life.generation, error.sentence))
+
+    def _prepare_run(self, life: Life, generation: int) -> Prepared:
+        """Build a start, with its checks; they begin when it has."""
+        run = Run(life.name, generation)
+        env: Mapping[str, str] = {}
+        if life.check:
+            user = user_of(self.plan, life.name, generation, world=self._world)
+            env = self.prober.prepare(run, life.check, user=user, hosted=life.service.app is not None)
+        prepared = self._prepare(life, generation, env)
+        self._to_watch[life.name] = _watch_of(run, prepared, life.instance.port)
+        return prepared
 
     def _launch(self, life: Life, engine: Engine) -> None:
         life.generation += 1
@@ -234,17 +243,11 @@ class Stage:
         for errand in self.errands:
             if isinstance(errand, StartUp) and life in errand.targets:
                 errand.took(Step(StepKind.START, life.name), life)
-        run = Run(life.name, life.generation)
         try:
-            env: Mapping[str, str] = {}
-            if life.check:
-                user = user_of(self.plan, life.name, life.generation, world=self._world)
-                env = self.prober.prepare(run, life.check, user=user, hosted=life.service.app is not None)
-            prepared = self._prepare(life, env)
+            prepared = self._prepare_run(life, life.generation)
         except LauncherError as error:
             self._post(SpawnRefused(life.name, life.generation, error))
             return
-        self._to_watch[life.name] = _watch_of(run, prepared, life.instance.port)
         engine.start(prepared.launch)
 
     def watch(self, life: Life) -> None:
@@ -260,13 +263,13 @@ class Stage:
             user = user_of(self.plan, life.name, life.generation, world=self._world)
             with suppress(NotifySocketUnavailable):
                 self.prober.prepare(run, life.check, user=user, hosted=life.service.app is not None)
-        prepared = self._prepare(life, {})
+        prepared = self._prepare(life, life.generation, {})
         self._to_watch[life.name] = _watch_of(run, prepared, life.instance.port)
         self.watch(life)
 
-    def _prepare(self, life: Life, probe_env: Mapping[str, str]) -> Prepared:
+    def _prepare(self, life: Life, generation: int, probe_env: Mapping[str, str]) -> Prepared:
         """Build a start; before it can say anything, what it must not say is known."""
-        prepared = build_launch(self.plan, life.name, life.generation, world=self._world, probe_env=probe_env)
+        prepared = build_launch(self.plan, life.name, generation, world=self._world, probe_env=probe_env)
         self.redaction.learn(secrets_of(prepared, self.plan.secrets))
         return prepared
 

@@ -42,6 +42,15 @@ def ready(**api):
     return rehearsal
 
 
+def renewing():
+    rehearsal = rehearse(command=None, app="shop:app", port="auto", placement="merged")
+    rehearsal.start("api")
+    for name in ("host.apps", "db", "api"):
+        rehearsal.passes(name)
+    rehearsal.restart("api")
+    return rehearsal
+
+
 def unhealthy():
     rehearsal = ready()
     rehearsal.fails("api")
@@ -104,6 +113,7 @@ SCENES = (
     waiting,
     starting,
     ready,
+    renewing,
     unhealthy,
     backoff,
     stopping,

@@ -134,3 +134,72 @@ def test_why_a_component_ended_is_told(shop):
     shop.loop.post(Exited("api.1", 1, 3, "it called sys.exit(3)"))
     shop.settle()
     assert shop.view("api").reason.text == "it called sys.exit(3); starts again in 0.1 s"
+
+
+def test_a_restart_begins_the_next_generation_beside_the_one_that_serves(shop):
+    """It stays ready all the while; its dependents see nothing of it."""
+    (answer,) = [shop.restart("api")]
+    assert shop.merged.did[-1] == "renew api.1#2"
+    assert (shop.state("api"), shop.view("api").generation, answer) == ("ready", 1, [])
+    shop.renews("api")
+    assert (shop.state("api"), shop.view("api").generation) == ("ready", 2)
+    assert answer[0].ok
+    assert shop.prober.watched["api.1"] == 2
+    assert shop.view("api").reason.text == "restarted by command; 2 modules imported anew"
+    assert "stop api.1#1 SIGNAL" not in shop.merged.did
+    assert shop.states()["web"] == "ready"
+
+
+def test_new_code_that_does_not_start_leaves_the_old_one_serving(shop):
+    """The command says why, and ends with 1."""
+    answer = shop.restart("api")
+    shop.keeps("api", 'importing "api" raised SyntaxError')
+    assert (shop.state("api"), shop.view("api").generation) == ("ready", 1)
+    assert not answer[0].ok
+    assert answer[0].status == 1
+    assert answer[0].error is not None
+    assert answer[0].error.sentence == (
+        'api goes on as it was, for its new code did not start: importing "api" raised SyntaxError'
+    )
+    assert shop.prober.watched["api.1"] == 1
+    shop.restart("api")
+    shop.renews("api")
+    assert shop.view("api").generation == 2
+
+
+def test_where_only_a_new_process_has_the_new_code_all_of_it_starts_anew(shop):
+    """In order, and it is said which of the two was done."""
+    answer = shop.restart("api")
+    shop.keeps("api", "its module fast is no Python code", needs_process=True)
+    assert "restarting host.apps for the new code of api: its module fast is no Python code" in shop.notes
+    assert shop.states() == {"host.apps": "starting", "web": "waiting", "api": "waiting"}
+    for name in ("host.apps", "api", "web"):
+        shop.passes(name, "READY=1")
+    assert answer[0].ok
+    assert shop.view("api").generation == 2
+
+
+def test_one_that_ends_while_its_next_generation_begins_has_failed(shop):
+    shop.restart("api")
+    shop.exits("api")
+    assert shop.state("api") == "backoff"
+
+
+def test_a_stop_reaches_the_generation_that_has_come_in_meanwhile(shop):
+    """The word crossed with the news."""
+    shop.restart("api")
+    shop.merged.deaf.add("api.1")
+    shop.stop("api")
+    assert shop.state("api") == "stopping"
+    shop.merged.deaf.clear()
+    shop.renews("api")
+    assert shop.merged.did[-2:] == ["stop api.1#2 SIGNAL", "release api.1"]
+    assert shop.state("api") == "stopped"
+
+
+def test_a_restart_of_all_or_with_force_ends_them_first(shop):
+    shop.restart("api", force=True)
+    assert "stop api.1#1 SIGNAL" in shop.merged.did
+    shop.passes("api", "READY=1")
+    shop.restart("web", "api", "host.apps")
+    assert not any(done.startswith("renew") for done in shop.merged.did)

@@ -1,0 +1,161 @@
+"""A component's own modules, imported anew beside the old ones, which go on to serve until they are let go of.
+
+Its own are those in its folders that it imports and no other component does, functions' imports included, as their
+source says. Where what it shares with others has changed too, or one of its own is written in C, nothing can be done
+here: a new process has to be. Runs on the main thread; knows modules, nothing of what serves.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import linecache
+import os
+import sys
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
+from importlib.util import cache_from_source
+from typing import TYPE_CHECKING, TypeVar
+
+from .folders import INSTALLED
+from .shared_imports import named_in
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from .description import Description
+
+T = TypeVar("T")
+
+#: What a file was when it was imported: the time of its last change and its size.
+Stamp = tuple[int, int]
+
+#: After so many times the modules left behind, some 70 KB each time for a small app, ask for a new process.
+MOST = 50
+
+
+class CannotAnew(Exception):
+    """Only a new process has the new code; says why, to be read after the component's name."""
+
+
+class Sources:
+    """The files of all modules that components have in their folders, as they were when they were imported."""
+
+    def __init__(self) -> None:
+        self._stamps: dict[str, Stamp] = {}
+        self._times = 0
+
+    def note(self, described: Description) -> None:
+        """An import has ended: take down what is new."""
+        for file in _local(described.folders).values():
+            if file not in self._stamps and (stamp := _stamp(file)) is not None:
+                self._stamps[file] = stamp
+
+    def anew(self, own: Collection[str], described: Description, load: Callable[[], T]) -> T:
+        """Import a component's own modules anew with `load`; if it raises, all is as it was."""
+        before = {name: sys.modules.pop(name) for name in own}
+        bound = _bindings(own)
+        for module in before.values():
+            _forget_compiled(module)
+        importlib.invalidate_caches()
+        linecache.checkcache()
+        try:
+            loaded = load()
+        except BaseException:
+            for name in [name for name in _local(described.folders) if name in own]:
+                del sys.modules[name]
+            sys.modules.update(before)
+            for parent, attribute, value in bound:
+                setattr(parent, attribute, value)
+            raise
+        self._times += 1
+        for file in _local(described.folders).values():
+            if (stamp := _stamp(file)) is not None:
+                self._stamps[file] = stamp
+        return loaded
+
+    def own(self, described: Description, others: Iterable[Description]) -> set[str]:
+        """The modules that can be imported anew for a component without touching the others; raises CannotAnew."""
+        if self._times >= MOST:
+            raise CannotAnew(f"old modules of {self._times} replacements have been left behind")
+        local = _local(described.folders)
+        used = _used(described.module, local)
+        taken: dict[str, str] = {}
+        for other in others:
+            taken.update(dict.fromkeys(_used(other.module, local), other.name))
+        for name in sorted(used & taken.keys()):
+            file = local[name]
+            if file in self._stamps and _stamp(file) != self._stamps[file]:
+                raise CannotAnew(f'{file} has changed, which "{taken[name]}" has imported too')
+        own = used - taken.keys()
+        for name in sorted(own):
+            if not local[name].endswith(".py"):
+                raise CannotAnew(f"its module {name} is no Python code ({local[name]})")
+        if described.module not in own:
+            by = f', which is "{taken[described.module]}" too' if described.module in taken else ""
+            raise CannotAnew(f"its module {described.module} is not in its folders alone{by}")
+        return own
+
+
+def _local(folders: Iterable[str]) -> dict[str, str]:
+    """The modules in the process whose files stand in these folders, and are not installed there."""
+    roots = tuple(os.path.realpath(folder) + os.sep for folder in folders)
+    found = {}
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str) and (real := os.path.realpath(file)).startswith(roots):
+            below = next(real[len(root) :] for root in roots if real.startswith(root))
+            if INSTALLED.isdisjoint(below.split("/")):
+                found[name] = real
+    return found
+
+
+def _used(module: str, local: dict[str, str]) -> set[str]:
+    """The local modules that this one imports, directly or not, itself and its packages included."""
+    found: set[str] = set()
+    ahead = [module]
+    while ahead:
+        parts = ahead.pop().split(".")
+        for end in range(len(parts), 0, -1):
+            name = ".".join(parts[:end])
+            if name in local and name not in found:
+                found.add(name)
+                ahead += _imports(name, local[name])
+    return found
+
+
+def _imports(name: str, file: str) -> list[str]:
+    if not file.endswith(".py"):
+        return []
+    try:
+        with open(file, "rb") as source:  # noqa: PTH123  (pathlib is a megabyte that an app may not need)
+            tree = ast.parse(source.read(), file)
+    except (OSError, SyntaxError, ValueError):
+        return []  # its import will say so
+    is_package = os.path.basename(file) == "__init__.py"  # noqa: PTH119  (as above)
+    return [named.name for named in named_in(ast.walk(tree), name, is_package=is_package)]
+
+
+def _bindings(names: Iterable[str]) -> list[tuple[ModuleType, str, object]]:
+    """What packages have as their attributes, which an import of a module in them sets anew."""
+    found = []
+    for name in names:
+        parent, _, attribute = name.rpartition(".")
+        package = sys.modules.get(parent)
+        if package is not None and hasattr(package, attribute):
+            found.append((package, attribute, getattr(package, attribute)))
+    return found
+
+
+def _stamp(file: str) -> Stamp | None:
+    try:
+        status = os.stat(file)  # noqa: PTH116  (pathlib is a megabyte that an app may not need)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
+
+
+def _forget_compiled(module: ModuleType) -> None:
+    """Two changes within a second that leave the size as it was look alike to Python: have it compile anew."""
+    with suppress(OSError, TypeError, NotImplementedError):
+        os.unlink(cache_from_source(module.__file__ or ""))  # noqa: PTH108  (as above)
