@@ -17,6 +17,7 @@ from . import environment
 from .anew import CannotAnew, Sources
 from .boundary import Boundary, Bounds, beside
 from .component import Component, Ending
+from .current import component as current
 from .current import entered
 from .front import Fronts
 from .gate import Tenure
@@ -116,7 +117,8 @@ class Host:
         if place is None or place.component is None or place.coming is not None:
             self._renewed(order.name, order.generation, Renewal("it is not running alone", is_done=False))
             return
-        with entered(order.name):
+        # As nobody's code: it would end with the tasks of the one that runs.
+        with entered(None):
             self._keep(asyncio.ensure_future(self._live_beside(order, place, place.component)))
 
     def stop(self, name: str, generation: int) -> None:
@@ -203,6 +205,7 @@ class Host:
         await self._end(order, place, component, bounds, await component.live())
 
     async def _live_beside(self, order: Order, place: Place, old: Component) -> None:
+        current.set(order.name)
         described = order.described
         try:
             others = self.isolation.neighbours_of(order.name)

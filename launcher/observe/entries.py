@@ -85,8 +85,8 @@ def _to_the_second(second: int) -> str:
 
 
 def is_start(news: Changed) -> bool:
-    """Whether nothing changed but that the process exists now."""
-    return news.state is news.before and news.pid is not None
+    """Whether nothing changed but that the process exists now; one that is ready, and stays so, has long existed."""
+    return news.state is news.before and news.pid is not None and news.state is not State.READY
 
 
 def of_start(news: Changed) -> Entry:

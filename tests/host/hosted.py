@@ -11,11 +11,12 @@ import sys
 import time
 from pathlib import Path
 from textwrap import dedent
+from typing import NamedTuple
 
 from launcher.engines.hostline import HostLine, Measured
 from launcher.engines.line import Lost
 from launcher.host import SERVE, channel_of
-from launcher.orchestrator.events import Exited, Meddled
+from launcher.orchestrator.events import Exited, Meddled, NotRenewed, Renewed
 from launcher.orchestrator.orders import App, Launch, Run
 from tests.serving import TIMEOUT, Server
 
@@ -82,6 +83,14 @@ class Hosted:
         self.listener.close()
 
 
+class Told(NamedTuple):
+    """What has come of a component's starting anew beside itself."""
+
+    is_done: bool
+    why: str
+    needs_process: bool = False
+
+
 class Host:
     """The process, and the line to it."""
 
@@ -143,6 +152,33 @@ class Host:
         hosted = self.start(name, source, **how)  # type: ignore[arg-type]
         assert hosted.ask("/").status == 200, hosted.output()
         return hosted
+
+    def begin_renewal(self, name: str, source: str, *, ready_timeout: float = 20.0, **env: str) -> None:
+        """Have a component start anew beside itself, with this source."""
+        (self.folder / f"{name}.py").write_text(dedent(source))
+        app = App(
+            target=f"{name}:app",
+            group="apps",
+            paths=(str(self.folder),),
+            drain=2,
+            stop_timeout=5,
+            ready_timeout=ready_timeout,
+        )
+        generation = self.components[name].generation + 1
+        self.line.renew(Launch(instance=name, generation=generation, app=app, directory="/", env=env))
+
+    def renewal(self, name: str) -> Told:
+        """What has come of it."""
+        told = self._until(lambda one: isinstance(one, (Renewed, NotRenewed)) and one.instance == name)
+        if isinstance(told, Renewed):
+            self.components[name].generation = told.generation + 1
+            return Told(True, told.how)
+        return Told(False, told.why, told.needs_process)
+
+    def renew(self, name: str, source: str, **how: object) -> Told:
+        """Have a component start anew beside itself, and wait for what comes of it."""
+        self.begin_renewal(name, source, **how)  # type: ignore[arg-type]
+        return self.renewal(name)
 
     def stop(self, name: str) -> None:
         self.line.stop(Run(name, self.components[name].generation))

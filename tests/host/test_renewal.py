@@ -1,0 +1,169 @@
+"""A component that starts anew beside itself: its own code imported anew, and at no moment nobody to answer."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.host.hosted import Host, hello
+
+pytestmark = pytest.mark.slow  # each test starts an interpreter with uvicorn
+
+
+@pytest.fixture
+def host():
+    folder = Path(tempfile.mkdtemp(prefix="lh-"))
+    made = Host(folder)
+    yield made
+    made.close()
+    shutil.rmtree(folder)
+
+
+def app(text: str, *, start: str = "", stop: str = "", imports: str = "") -> str:
+    return f"""
+import asyncio, os
+{imports}
+print("imports {text}")
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        {start or "pass"}
+        await send({{"type": "lifespan.startup.complete"}})
+        await receive()
+        print("{text} ends")
+        {stop or "pass"}
+        await send({{"type": "lifespan.shutdown.complete"}})
+        return
+    if scope["path"] == "/wait":
+        print("{text} waits")
+        await asyncio.to_thread(lambda: open(os.environ["GATE"]).read())
+    await send({{"type": "http.response.start", "status": 200, "headers": []}})
+    await send({{"type": "http.response.body", "body": b"{text}"}})
+"""
+
+
+def test_new_code_comes_in_the_place_of_the_old(host):
+    """On the same socket; the old one's lifespan ends; the next stop ends the new one."""
+    one = host.start_ready("one", app("old"))
+    told = host.renew("one", app("new"))
+    assert told.is_done
+    assert told.why == "1 module of its own imported anew"
+    assert one.ask("/").text == "new"
+    one.says("old ends")
+    host.stop("one")
+    assert host.ended("one").code == 0
+    assert "new ends" in one.output()
+
+
+BROKEN = {
+    "a syntax error": ("def app(:", 'importing "one" raised SyntaxError'),
+    "an import that raises": ("1 / 0", 'importing "one" raised ZeroDivisionError'),
+    "a lifespan that raises": (
+        app("new", start="1 / 0"),
+        "its lifespan failed to start: it raised ZeroDivisionError; its log says more",
+    ),
+    "an import that ends": ("raise SystemExit(3)", "it called sys.exit() while it was imported"),
+}
+
+
+@pytest.mark.parametrize(("source", "why"), BROKEN.values(), ids=BROKEN)
+def test_broken_new_code_leaves_the_old_one_serving(host, source, why):
+    """Whatever it does; and once mended it comes in."""
+    one = host.start_ready("one", app("old"))
+    told = host.renew("one", source)
+    assert (told.is_done, told.why, told.needs_process) == (False, why, False)
+    assert one.ask("/").text == "old"
+    assert "old ends" not in one.output()
+    assert host.renew("one", app("mended")).is_done
+    assert one.ask("/").text == "mended"
+
+
+def test_one_that_is_not_ready_in_time_does_not_come_in(host):
+    one = host.start_ready("one", app("old"))
+    told = host.renew("one", app("new", start="await asyncio.Event().wait()"), ready_timeout=0.3)
+    assert (told.is_done, told.why) == (False, "not ready within 0.3 s")
+    assert one.ask("/").text == "old"
+
+
+def test_requests_in_flight_end_where_they_began(host):
+    gate = host.folder / "gate"
+    os.mkfifo(gate)
+    one = host.start_ready("one", app("old"), GATE=str(gate))
+    answers = []
+    asking = threading.Thread(target=lambda: answers.append(one.ask("/wait").text))
+    asking.start()
+    one.says("old waits")
+    assert host.renew("one", app("new"), GATE=str(gate)).is_done
+    assert one.ask("/").text == "new"
+    assert "old ends" not in one.output()
+    with gate.open("w"):
+        pass
+    asking.join(20)
+    assert answers == ["old"]
+    one.says("old ends")
+
+
+def test_modules_of_its_own_are_imported_anew_others_are_not(host):
+    """What functions import counts; installed packages, and what a neighbour imports too, stay as they are."""
+    (host.folder / "parts.py").write_text("NAME = 'old part'")
+    (host.folder / "common.py").write_text("import itertools\nCOUNT = itertools.count(1)\nNUMBER = next(COUNT)")
+    source = "import common\ndef text():\n    import parts\n    return f'{parts.NAME} {common.NUMBER} {id(common)}'\n"
+    source += hello("''").partition("\n")[2]
+    one = host.start_ready("one", source)
+    host.start_ready("two", "import common\n" + hello("str(id(common))"))
+    before = one.ask("/").text.split()
+    (host.folder / "parts.py").write_text("NAME = 'new part'")
+    told = host.renew("one", source)
+    assert told.why == "2 modules of its own imported anew"
+    after = one.ask("/").text.split()
+    assert (before[0], after[0]) == ("old", "new")
+    assert after[2:] == before[2:]
+    assert host.components["two"].ask("/").text == after[-1]
+
+
+def test_what_others_share_and_has_changed_needs_a_process(host):
+    (host.folder / "common.py").write_text("X = 1")
+    one = host.start_ready("one", "import common\n" + hello("'one'"))
+    host.start_ready("two", "import common\n" + hello("'two'"))
+    (host.folder / "common.py").write_text("X = 1234")
+    told = host.renew("one", "import common\n" + hello("'new'"))
+    assert told.needs_process
+    assert told.why == f'{host.folder}/common.py has changed, which "two" has imported too'
+    assert one.ask("/").text == "one"
+
+
+def test_two_changes_within_a_second_are_two(host):
+    """Python tells files by the second and the size: what it has compiled is not trusted."""
+    one = host.start_ready("one", app("aaa"))
+    for text in ("bbb", "ccc", "ddd"):
+        assert host.renew("one", app(text)).is_done
+        assert one.ask("/").text == text
+
+
+def test_sys_exit_in_a_task_of_the_old_one_is_not_the_new_ones_end(host):
+    """Nor the other way round."""
+    die = "app.task = asyncio.create_task(die())"
+    source = "async def die():\n    await asyncio.Event().wait() if os.environ['STAY'] else os.sys.exit(5)\n"
+    one = host.start_ready("one", app("old", stop="import sys; sys.exit(4)"), STAY="1")
+    assert host.renew("one", app("new"), STAY="1").is_done
+    one.says("old ends")
+    assert one.ask("/").text == "new"
+    assert host.renew("one", source + app("bad", start=die + "; await asyncio.sleep(9)"), STAY="").why.startswith(
+        "it called sys.exit(5"
+    )
+    assert one.ask("/").text == "new"
+
+
+def test_one_that_is_stopped_meanwhile_does_not_come_in(host):
+    one = host.start_ready("one", app("old"))
+    host.begin_renewal("one", app("new", start="print('hangs', flush=True); await asyncio.Event().wait()"))
+    one.says("hangs")
+    host.stop("one")
+    assert host.ended("one").code == 0
+    assert not host.renewal("one").is_done
