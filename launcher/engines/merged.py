@@ -83,9 +83,16 @@ class MergedEngine:
         self._reader.call(self._adopt)
 
     def change(self, plan: Plan) -> None:
-        """Go by another plan from now on; what is no component any more keeps its socket, and is forgotten here."""
+        """Go by another plan from now on. What is no component any more is forgotten, its socket handed over."""
+        moved = [
+            name
+            for name, one in self._plan.instances.items()
+            if one.is_component and not plan.instances[name].is_component
+        ]
         self._plan = plan
-        self._reader.call(self._forget_moved)
+        for instance in moved:
+            self._sockets.hand_over(instance)
+            self._reader.call(partial(self._forget_moved, instance))
 
     def start(self, launch: Launch) -> None:
         """Start a component in its host; Spawned or SpawnRefused follows."""
@@ -257,10 +264,8 @@ class MergedEngine:
         if line is not None:
             _say(line, partial(line.stand_in, launch, held, why))
 
-    def _forget_moved(self) -> None:
-        for instance in list(self._launches):
-            if not self._plan.instances[instance].is_component:
-                self._forget(instance)
+    def _forget_moved(self, instance: str) -> None:
+        self._forget(instance)
 
     def _stand_in(self, group: str, line: HostLine) -> None:
         """Have a new host answer for those that failed in the one before."""

@@ -14,12 +14,10 @@ from launcher.orchestrator.orders import HeldSocket
 
 
 class SharedSockets:
-    """The sockets held: each by one instance, or by all that asked for its port as a shared one.
-
-    `sockets` is where they are, among others.
-    """
+    """The sockets held: each by one instance, or by all that asked for its port as a shared one."""
 
     def __init__(self, sockets: HeldSockets | None = None) -> None:
+        #: May be those of another engine too: what an instance holds alone it holds under its own name.
         self._sockets = sockets if sockets is not None else HeldSockets()
         #: Under which name each instance holds what it holds.
         self._names: dict[str, str] = {}
@@ -43,6 +41,14 @@ class SharedSockets:
         name = self._names.pop(instance, "")
         if name not in self._names.values():
             self._sockets.release(name)
+
+    def hand_over(self, instance: str) -> None:
+        """Hold nothing for `instance` any more; what it held alone stays, for whoever holds it under its name."""
+        name = self._names.get(instance, "")
+        if name == instance:
+            del self._names[instance]
+        else:
+            self.release(instance)
 
     def close(self) -> None:
         """Close all."""

@@ -15,17 +15,26 @@ def took_host(stage: Stage, life: Life) -> None:
     host = stage.board.lives[host_name(life.instance.group)]
     rule, now = life.service.restart, stage.clock.now()
     life.felled = (*(at for at in life.felled if now - at < rule.window), now)
-    if len(life.felled) < max(1, min(rule.burst, host.service.restart.burst)):
+    limit = max(1, min(rule.burst, host.service.restart.burst))
+    if len(life.felled) < limit:
         return
-    if any(
-        other.port == life.instance.port
-        for other in stage.plan.components_of(host.instance.group)
-        if other is not life.instance
-    ):
-        return  # its port is that of others too, whose process has it
     times = "once" if len(life.felled) == 1 else f"{len(life.felled)} times within {rule.window:g} s"
     why = f"it has taken {host.label} along {times}"
+    if sharing := _sharing_its_port(stage, life):
+        if len(life.felled) == limit:
+            text = (
+                f"{life.label} cannot get a process of its own, for it shares port {life.instance.port} with {sharing}"
+            )
+            stage.note(f"{text}: {why}", instance=life.name, warning=True)
+        return
     stage.note(f"{life.label} gets a process of its own: {why}", instance=life.name, warning=True)
     stage.replan(apart(stage.plan, life.instance.service, why))
     if not stage.plan.components_of(host.instance.group) and host.wanted:
         stage.lower(host, "nothing is left that could run in it")
+
+
+def _sharing_its_port(stage: Stage, life: Life) -> str:
+    """The components that have the same port under other prefixes: one socket cannot be in two processes."""
+    one = life.instance
+    others = [other for other in stage.plan.components_of(one.group) if other.port == one.port and other != one]
+    return ", ".join(other.label for other in others) if one.port is not None else ""

@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from launcher.engines.sharing import SharedSockets
+from launcher.engines.sockets import HeldSockets
 from launcher.errors import SocketUnavailable
 from launcher.orchestrator.orders import HeldSocket
 
@@ -61,3 +62,26 @@ def test_letting_go_of_nothing_is_nothing(sockets, port):
     hold(sockets, "a", port)
     sockets.release("stranger")
     assert listens(port)
+
+
+def test_what_one_holds_alone_is_handed_over(port):
+    """To whoever holds by the same names; it listens all the while."""
+    held = HeldSockets()
+    sockets, wanted = SharedSockets(held), (HeldSocket("a", "127.0.0.1", port),)
+    bound = hold(sockets, "a", port, is_shared=False)
+    sockets.hand_over("a")
+    sockets.release("a")
+    assert listens(port)
+    assert held.hold("a", wanted, label="a") is bound
+    held.close()
+    assert not listens(port)
+
+
+def test_a_shared_one_is_not_handed_over(sockets, port):
+    """It goes with the last who holds it."""
+    hold(sockets, "a", port)
+    hold(sockets, "b", port)
+    sockets.hand_over("a")
+    assert listens(port)
+    sockets.hand_over("b")
+    assert not listens(port)

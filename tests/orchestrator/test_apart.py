@@ -98,6 +98,17 @@ def test_a_smaller_burst_counts():
     assert "bad gets a process of its own: it has taken host.apps along 2 times within 60 s" in shop.notes
 
 
+def test_one_that_shares_its_port_is_not_moved():
+    """One socket cannot be in two processes; that is said, once."""
+    shop = up(bad={**APP, "prefix": "/bad"}, good={**APP, "prefix": "/good"})
+    fall(shop, 5)
+    assert places(shop) == {"bad": "host.apps", "good": "host.apps"}
+    told = (
+        "bad cannot get a process of its own, for it shares port 8000 with good: it has taken host.apps along 5 times"
+    )
+    assert [note for note in shop.notes if note.startswith(told)] == [f"{told} within 60 s"]
+
+
 def test_a_host_in_which_nobody_is_left_ends():
     shop = up(bad=APP)
     fall(shop, 5)
