@@ -185,6 +185,7 @@ class ForkedEngine:
 
     def _drop(self) -> None:
         for line in self._lines.values():
+            self._reader.listen_no_more(line.fileno())
             line.close()
         self._lines.clear()
         for awaited in self._awaited.values():

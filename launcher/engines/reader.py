@@ -100,7 +100,10 @@ class Reader:
         self.call(self._resume)
 
     def when_readable(self, descriptor: int, action: Action) -> None:
-        """Run `action` once, in the reader's thread, as soon as `descriptor` is readable."""
+        """Run `action` once, in the reader's thread, as soon as `descriptor` is readable.
+
+        Said in that thread it holds at once: what it does next may close the descriptor.
+        """
 
         def listen() -> None:
             with contextlib.suppress(OSError, ValueError):  # whoever asked has closed it meanwhile
@@ -110,7 +113,10 @@ class Reader:
             self._selector.unregister(descriptor)
             action()
 
-        self.call(listen)
+        if threading.current_thread() is self._thread:
+            listen()
+        else:
+            self.call(listen)
 
     def beget(self, make: Callable[[], subprocess.Popen[bytes]]) -> tuple[int, IO[bytes]]:
         """Make a child that `watch` is going to reap, and nobody takes for an orphan: its number and its output."""

@@ -45,6 +45,24 @@ def test_actions_run_in_their_order_in_one_thread(reader: Reader, heard: Heard) 
     assert [heard.next() for _ in range(100)] == [(number, "reader") for number in range(100)]
 
 
+def test_what_is_listened_to_may_be_closed_next(reader: Reader, heard: Heard) -> None:
+    """By the same action, or by one that waits already."""
+    one, other = os.pipe()
+
+    def listen() -> None:
+        reader.call(close)
+        reader.when_readable(one, lambda: heard.put("readable"))
+
+    def close() -> None:
+        reader.listen_no_more(one)
+        os.close(one)
+
+    reader.call(listen)
+    reader.call(lambda: reader.call(lambda: heard.put("closed")))
+    assert heard.next() == "closed"
+    os.close(other)
+
+
 def test_timers_ring_in_the_order_of_their_times(reader: Reader, heard: Heard) -> None:
     """Not in the order in which they were set."""
 
