@@ -107,7 +107,11 @@ def _stop(parser: argparse.ArgumentParser) -> None:
 
 def _restart(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("words", nargs="+", metavar="SERVICE", help="the services to restart")
-    parser.add_argument("--force", action="store_true", help="restart even if the gates cannot open again")
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="restart even if the gates cannot open again; end what shares a process before it starts anew",
+    )
 
 
 def _status(parser: argparse.ArgumentParser) -> None:

@@ -135,7 +135,7 @@ class TestMergedEngine(EngineContract):
     ) -> None:
         """The reason names the host; all that was printed has been handed over."""
         opened.start(self.waits())
-        sink.wait_for(Run("web.1", 1), b"up")
+        sink.wait_for(Run("web.1", 1), b"Waiting for application startup")  # its import is over
         host.kill()
         exited = events.until(Exited)
         assert told(exited) == ("web.1", 1, 1)

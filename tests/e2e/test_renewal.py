@@ -1,0 +1,141 @@
+"""`launcher restart` in a shared process: the new code comes in beside the old, under load, and nothing fails."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from collections import Counter
+from contextlib import closing
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+APP = """
+import {common}
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({{"type": "lifespan.startup.complete"}})
+        await receive()
+        await send({{"type": "lifespan.shutdown.complete"}})
+        return
+    await send({{"type": "http.response.start", "status": 200, "headers": []}})
+    await send({{"type": "http.response.body", "body": b"{text}"}})
+"""
+PROFILE = """
+[launcher]
+mode = "single"
+[services.one]
+app = "one:app"
+[services.two]
+app = "two:app"
+"""
+
+
+@pytest.fixture
+def up(project):
+    """Two components that share a module, ready, in the background."""
+    project.profile(PROFILE)
+    project.file("common.py", "X = 1\n")
+    for name in ("one", "two"):
+        project.file(f"{name}.py", APP.format(text="old", common="common"))
+    started = project.run("start", "dev", "--detach", "--wait")
+    assert started.returncode == 0, started.stderr
+    return project
+
+
+def ask(connection):
+    connection.request("GET", "/")
+    answer = connection.getresponse()
+    return answer.status, answer.read().decode()
+
+
+class Load:
+    """Clients that ask on kept connections, some hundred times a second; one closed while idle is opened again."""
+
+    def __init__(self, port):
+        self.port = port
+        self.answers = Counter()
+        self._over = threading.Event()
+        self._threads = [threading.Thread(target=self._run) for _ in range(4)]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        is_kept = False
+        while not self._over.wait(0.005):
+            try:
+                answer = ask(connection)
+            except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+                connection.close()
+                answer = ("closed while idle",) if is_kept else ("failed",)
+                is_kept = False
+                self.answers[answer] += 1
+                continue
+            except OSError as error:
+                answer = (type(error).__name__,)
+                connection.close()
+            is_kept = True
+            self.answers[answer] += 1
+        connection.close()
+
+    def heard(self, answer):
+        """Wait until this answer has been given."""
+        deadline = time.monotonic() + 30
+        while not self.answers[answer]:
+            assert time.monotonic() < deadline, self.answers
+            self._over.wait(0.01)
+
+
+def test_new_code_comes_in_beside_the_old_and_no_request_fails(up):
+    """It is said what was done; the process stays, and so does the neighbour."""
+    before = up.status()
+    with Load(before["one"]["port"]) as load:
+        load.heard((200, "old"))
+        up.file("one.py", APP.format(text="new", common="common"))
+        restarted = up.run("restart", "one")
+        assert restarted.returncode == 0, restarted.stderr
+        load.heard((200, "new"))
+    assert set(load.answers) == {(200, "old"), (200, "new")}
+    after = up.status()
+    assert "one has started anew beside itself: 1 module of its own imported anew" in restarted.stdout
+    assert (after["one"]["generation"], after["one"]["pid"]) == (2, before["host.apps"]["pid"])
+    assert after["two"]["generation"] == 1
+
+
+def test_new_code_that_fails_is_told_and_the_old_one_goes_on(up):
+    up.file("one.py", "1 / 0\n")
+    restarted = up.run("restart", "one")
+    assert restarted.returncode == 1
+    assert "E7006 one goes on as it was, for its new code did not start: importing" in restarted.stderr
+    with closing(http.client.HTTPConnection("127.0.0.1", up.status()["one"]["port"], timeout=20)) as connection:
+        assert ask(connection) == (200, "old")
+    assert up.status()["one"]["reason"]["text"].startswith("goes on as it was: importing")
+    assert "ZeroDivisionError" in up.run("logs", "one").stdout
+
+
+def test_where_the_neighbour_has_it_too_the_process_is_replaced_and_no_request_fails(up):
+    """The sockets are held: who asks meanwhile waits for the new process."""
+    before = up.status()
+    with Load(before["one"]["port"]) as load:
+        load.heard((200, "old"))
+        up.file("common.py", "X = 12345\n")
+        up.file("one.py", APP.format(text="new", common="common"))
+        restarted = up.run("restart", "one")
+        assert restarted.returncode == 0, restarted.stderr
+        load.heard((200, "new"))
+    assert set(load.answers) <= {(200, "old"), (200, "new"), ("closed while idle",)}
+    assert "restarting host.apps for the new code of one: " in restarted.stdout
+    assert 'common.py has changed, which "two.1" has imported too' in restarted.stdout
+    assert up.status()["host.apps"]["pid"] != before["host.apps"]["pid"]
