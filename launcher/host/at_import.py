@@ -1,8 +1,9 @@
-"""What no import may do in a shared process, stopped in the moment it is tried: running an event loop, forking.
+"""What no import may do in a shared process, stopped in the moment it is tried: run an event loop, fork, patch Python.
 
 A loop run at import would hold up every import behind it, often for ever (a server started without a `__main__`
-guard); a forked copy of the host would accept its neighbours' connections. Both are refused by an exception, so
-nothing has happened yet. Only the importing thread is watched: the loop that serves the neighbours runs in another.
+guard); a forked copy of the host would accept its neighbours' connections; what gevent or eventlet replace is replaced
+for all, and cannot be put back. They are refused by an exception, so nothing has happened yet. Only the importing
+thread is watched: the loop that serves the neighbours runs in another.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from contextlib import contextmanager
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import patches
+from . import patchers, patches
 from .folders import is_standard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import ModuleType
 
 HERE = os.path.dirname(__file__) + os.sep  # noqa: PTH120  (compared with file names of frames)
 
@@ -61,6 +63,10 @@ def stopped() -> Iterator[list[Attempt]]:
     def replacement(holder: Any, name: str, call: str) -> patches.Replacement:
         return patches.Replacement(holder, name, partial(refuse, call))
 
+    def hold(module: ModuleType) -> None:
+        for name in patchers.functions_of(module):
+            setattr(module, name, refuse(f"{module.__name__}.{name}", getattr(module, name)))
+
     applied = patches.apply(
         [
             replacement(asyncio.Runner, "run", "asyncio.run"),
@@ -71,10 +77,16 @@ def stopped() -> Iterator[list[Attempt]]:
             ),
             replacement(os, "fork", "os.fork"),
             replacement(os, "forkpty", "os.forkpty"),
+            *(
+                replacement(module, name, f"{module.__name__}.{name}")
+                for module in patchers.loaded()
+                for name in patchers.functions_of(module)
+            ),
         ]
     )
     try:
-        yield attempts
+        with patchers.met(hold):
+            yield attempts
     finally:
         thread = None  # what somebody took and kept meanwhile, refuses nothing any more
         patches.undo(applied)

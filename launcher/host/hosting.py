@@ -21,7 +21,7 @@ from .current import component as current
 from .current import entered
 from .front import Fronts
 from .gate import Tenure
-from .importing import MainThread, load
+from .importing import MainThread, full_collections_put_off, load
 from .isolation import Isolation
 from .lag import Watch
 from .listener import TICK
@@ -301,7 +301,7 @@ class Host:
             return load(order.target, order.paths)
 
         try:
-            with self._blame.on(order.name, "while it was imported"):
+            with self._blame.on(order.name, "while it was imported"), full_collections_put_off():
                 loaded = self.isolation.imported(
                     order.name, (lambda: self._sources.anew(own, order.described, do)) if own else do
                 )

@@ -6,15 +6,36 @@ Many libraries take it for granted that they are imported there. Knows threads a
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import threading
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from queue import SimpleQueue
 from typing import Any
 
 from .target import load_app, parse_target
+
+#: Seconds that a thread may keep the interpreter from another that wants it: Python's own is 0.005. A request needs it
+#: several times. With an import of several frameworks at once, a neighbour's p99 fell from 107 ms to 70.
+SWITCH_INTERVAL = 0.001
+#: So many collections of the middle generation go before a full one: none, in the time of an import.
+NEVER = 1_000_000
+
+
+@contextmanager
+def full_collections_put_off() -> Iterator[None]:
+    """Have the block make many objects without the collector looking at all there are, time and again.
+
+    Each look stops all threads. Without them the p99 above fell from 107 ms to 36, with the shorter interval to 26.
+    """
+    young, middle, old = gc.get_threshold()
+    gc.set_threshold(young, middle, NEVER)
+    try:
+        yield
+    finally:
+        gc.set_threshold(young, middle, old)
 
 
 def load(target: str, paths: Iterable[str]) -> tuple[Any, bool]:

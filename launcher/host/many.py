@@ -18,7 +18,7 @@ from . import environment, last_words
 from .blame import Blame
 from .channel import Channel
 from .hosting import Host
-from .importing import MainThread
+from .importing import SWITCH_INTERVAL, MainThread
 from .listener import configure_logging, loop_factory
 from .notify import notify
 from .output import Output
@@ -40,6 +40,7 @@ def serve_many(path: str, *, group: str, grace: float) -> int:
     output.install()
     last_words.install(blame)
     configure_logging()
+    sys.setswitchinterval(SWITCH_INTERVAL)
     channel = Channel(path, group=group)
     main = MainThread()
     host = Host(main, output, blame, ended=channel.ended, noted=channel.noted, renewed=channel.renewed)

@@ -143,6 +143,8 @@ def watched(component: Description, neighbours: Iterable[Description]) -> Iterat
 
 def _attempted(component: Description, attempt: Attempt) -> Problem:
     reason = f"its import calls {attempt.call} ({attempt.place})"
+    if attempt.call.partition(".")[0] in PATCHERS:
+        return Problem(component.name, reason, OWN_PROCESS)
     return Problem(component.name, reason, f'call it under `if __name__ == "__main__"`, or {OWN_PROCESS}')
 
 

@@ -128,6 +128,16 @@ def test_what_a_start_changed_is_put_back_and_said(host, neighbour, does, parts)
     assert_told(host, parts)
 
 
+def test_an_import_gives_way_to_the_neighbours(host):
+    """The collector's full looks are put off while it lasts, and the interpreter changes hands sooner."""
+    source = "import gc, sys\nAT_IMPORT = gc.get_threshold()\n"
+    told = host.start_ready("told", source + hello("repr([AT_IMPORT, gc.get_threshold(), sys.getswitchinterval()])"))
+    at_import, later, interval = json.loads(told.ask("/").text.replace("(", "[").replace(")", "]"))
+    assert at_import[:2] == later[:2]
+    assert at_import[2] > later[2] * 1000
+    assert interval < 0.005
+
+
 def test_what_a_failed_import_or_start_changed_is_put_back_too(host, neighbour):
     before = state(neighbour)
     host.start("rude", "import os\nos.umask(0)\n1 / 0")
