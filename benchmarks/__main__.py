@@ -25,7 +25,7 @@ BENCHMARKS = {
     "procfile": ("procfile",),
     "api": ("api",),
     "supervisord": ("supervisord",),
-    "modes": ("modes",),
+    "modes": ("modes", "swap"),
 }
 
 
