@@ -48,6 +48,10 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     return uvloop.new_event_loop  # type: ignore[no-any-return]
 
 
+#: Of the loop, from the acceptance of a connection to its protocol.
+_TURNS = 3
+
+
 class Listener(uvicorn.Server):
     """uvicorn's, which accepts between `open` and `close`."""
 
@@ -77,4 +81,11 @@ class Listener(uvicorn.Server):
         """Accept no more, and return when requests in flight have ended or were cut off; the sockets are closed."""
         if self.started:
             self.started = False
+            loop = asyncio.get_running_loop()
+            for one in self._sockets:
+                loop.remove_reader(one)
+            # asyncio forgets a connection whose server closes while it is being accepted, and whoever made it would
+            # wait for ever (python/cpython: `Server._attach` asserts). By the third turn each is uvicorn's.
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
             await self.shutdown(self._sockets)
