@@ -15,7 +15,7 @@ from launcher.cli.main import main
 from launcher.observe.tail import Tail
 from launcher.orchestrator import reactions
 
-def broken(*_):
+def broken(*_, **__):
     with open(".env") as file:
         raise ValueError("a bug that quotes " + file.read().partition("=")[2])
 

@@ -56,6 +56,7 @@ def test_the_unit_as_it_is_written():
         "TimeoutStopSec=40s\n"
         "Restart=on-failure\n"
         "RestartSec=1s\n"
+        "RestartPreventExitStatus=69\n"
         "OOMPolicy=continue\n"
         "\n"
         "[Install]\n"
