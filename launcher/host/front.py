@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .composite import Composite
 from .current import component
+from .gate import GOES_AWAY
 from .listener import Listener
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
     from .gate import Gate, Measures
 
-#: Of web sockets whose component ends: uvicorn's own code for it, "service restart".
-_GOES_AWAY = 1012
 #: How long connections of a port that nobody has any more may take to close, in seconds.
 _LAST_ANSWERS = 1.0
 
@@ -96,7 +95,7 @@ class Part:
         self._gate.shut("it has been asked to end")
         for send in list(self._web_sockets.values()):
             with suppress(Exception):  # it is closed already
-                await send({"type": "websocket.close", "code": _GOES_AWAY})
+                await send({"type": "websocket.close", "code": GOES_AWAY})
         if self._requests:
             await asyncio.wait(self._requests, timeout=self._drain)
         for task in self._requests:

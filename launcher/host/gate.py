@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from time import perf_counter
 from typing import Any
 
 #: When somebody who was told 503 may ask again, in seconds.
 RETRY_AFTER = 2
 FAILURE = 500
+#: Of web sockets whose component ends or is replaced: uvicorn's own code for it, "service restart".
+GOES_AWAY = 1012
 
 
 class Measures:
@@ -38,16 +41,21 @@ class Measures:
 class Tenure:
     """One app's time behind the gate, with the requests and web sockets that it was given and has not ended."""
 
-    __slots__ = ("_emptied", "app", "inside", "state")
+    __slots__ = ("_emptied", "app", "inside", "state", "web_sockets")
 
     def __init__(self, app: Any, state: dict[str, Any]) -> None:
         self.app = app
         self.state = state
         self.inside = 0
+        #: How to say something to each open web socket.
+        self.web_sockets: set[Any] = set()
         self._emptied: asyncio.Future[None] | None = None
 
     async def emptied(self, within: float) -> None:
-        """Return when nothing is inside any more, or after so many seconds."""
+        """Return when nothing is inside any more, or after so many seconds; web sockets are closed, as by a restart."""
+        for send in list(self.web_sockets):
+            with suppress(Exception):  # it is closed already
+                await send({"type": "websocket.close", "code": GOES_AWAY})
         if self.inside:
             self._emptied = asyncio.get_running_loop().create_future()
             await asyncio.wait([self._emptied], timeout=within)
@@ -93,9 +101,11 @@ class Gate:
         scope["state"] = tenure.state.copy()
         tenure.inside += 1
         if scope["type"] != "http":
+            tenure.web_sockets.add(send)
             try:
                 await tenure.app(scope, receive, send)
             finally:
+                tenure.web_sockets.discard(send)
                 tenure.left()
             return
         measures.under_way += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import tempfile
 import threading
 from pathlib import Path
@@ -167,3 +168,43 @@ def test_one_that_is_stopped_meanwhile_does_not_come_in(host):
     host.stop("one")
     assert host.ended("one").code == 0
     assert not host.renewal("one").is_done
+
+
+MOST = 300
+WEB_SOCKET = (
+    b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
+def open_web_socket(port):
+    client = socket.create_connection(("127.0.0.1", port), timeout=20)
+    client.sendall(WEB_SOCKET)
+    stream = client.makefile("rb")
+    assert stream.readline() == b"HTTP/1.1 101 Switching Protocols\r\n"
+    while stream.readline() != b"\r\n":
+        pass
+    return client, stream
+
+
+def test_hundreds_of_web_sockets_are_told_to_come_again(host):
+    """Each is closed with 1012, service restart; whoever comes again comes to the new one."""
+    pytest.importorskip("wsproto")
+    source = app("old").replace(
+        'if scope["path"] == "/wait":',
+        'if scope["type"] == "websocket":\n        await receive()\n        await send({"type": "websocket.accept"})\n'
+        '        while (await receive())["type"] != "websocket.disconnect": pass\n        return\n    '
+        'if scope["path"] == "/wait":',
+    )
+    one = host.start_ready("one", source)
+    clients = [open_web_socket(one.port) for _ in range(MOST)]
+    assert host.renew("one", source.replace("old", "new")).is_done
+    for client, stream in clients:
+        assert stream.read(4) == b"\x88\x02" + (1012).to_bytes(2, "big")
+        stream.close()
+        client.close()
+    one.says("old ends")
+    assert one.ask("/").text == "new"
+    client, stream = open_web_socket(one.port)
+    stream.close()
+    client.close()
