@@ -46,13 +46,6 @@ def test_what_keeps_one_in_a_process_of_its_own(keys, why):
     assert chosen(four(**keys)) == {"a": SHARED, "b": SHARED, "c": SHARED, "odd": Choice("", why)}
 
 
-def test_those_that_ask_for_one_port_share_a_process():
-    """On the largest machine too: two processes cannot."""
-    services = {name: {**APP, "prefix": f"/{name}", "port": 9000} for name in ("a", "b")}
-    choice = Choice("apps", "several are to be on port 9000")
-    assert chosen(services, LARGE) == {"a": choice, "b": choice}
-
-
 MACHINES = {
     "few processors": (3, SMALL, True, "3 apps on 2 processors: fewer than 2 for each"),
     "just too few": (3, Machine(processors=5), True, "3 apps on 5 processors: fewer than 2 for each"),
