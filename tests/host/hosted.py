@@ -104,7 +104,7 @@ class Host:
             self._notices.settimeout(TIMEOUT)
             self.process = subprocess.Popen(
                 [sys.executable, "-u", SERVE, "--channel", path, "--group", "apps", "--grace", f"{grace:g}"],
-                env={"PATH": os.environ["PATH"], "NOTIFY_SOCKET": str(folder / "n"), "PYTHONDONTWRITEBYTECODE": "1"},
+                env={"PATH": os.environ["PATH"], "NOTIFY_SOCKET": str(folder / "n")},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
             )
