@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import socket
 
-from msgspec.structs import replace
-
 from launcher.engines.sockets import HeldSockets
 from launcher.orchestrator.orders import HeldSocket
 
@@ -21,6 +19,9 @@ class SharedSockets:
         self._sockets = sockets if sockets is not None else HeldSockets()
         #: Under which name each instance holds what it holds.
         self._names: dict[str, str] = {}
+        #: By port, who was the first to ask for it as a shared one, and how. What is shared is held under its name, so
+        #: that another engine finds it there if that one is all that is left.
+        self._first: dict[int, tuple[str, tuple[HeldSocket, ...]]] = {}
 
     def hold(
         self, instance: str, wanted: tuple[HeldSocket, ...], *, label: str, is_shared: bool
@@ -28,8 +29,7 @@ class SharedSockets:
         """The socket of `instance`, bound now unless it, or one it is shared with, holds it; None: none is wanted."""
         name = instance
         if is_shared and wanted:
-            wanted = (replace(wanted[0], name=""),)
-            name = f"{wanted[0].host}:{wanted[0].port}"
+            name, wanted = self._first.setdefault(wanted[0].port, (instance, wanted))
         if self._names.get(instance, name) != name:
             self.release(instance)
         held = self._sockets.hold(name, wanted, label=label)
@@ -41,6 +41,7 @@ class SharedSockets:
         name = self._names.pop(instance, "")
         if name not in self._names.values():
             self._sockets.release(name)
+            self._first = {port: first for port, first in self._first.items() if first[0] != name}
 
     def hand_over(self, instance: str) -> None:
         """Hold nothing for `instance` any more; what it held alone stays, for whoever holds it under its name."""

@@ -58,6 +58,27 @@ def test_one_of_its_own_is_shared_with_nobody(sockets, port):
         hold(sockets, "b", port)
 
 
+def test_another_engine_finds_what_one_holds_alone(port):
+    """Nobody is refused when a component is moved to a process of its own."""
+    held = HeldSockets()
+    shared = SharedSockets(held)
+    bound = hold(shared, "a", port)
+    assert held.hold("a", (HeldSocket("a", "127.0.0.1", port),), label="a") is bound
+    held.close()
+
+
+def test_what_the_first_lets_go_of_the_others_keep(sockets, port):
+    """It may come back to it; and once all have let go, the next is a first one again."""
+    first = hold(sockets, "a", port)
+    hold(sockets, "b", port)
+    sockets.release("a")
+    assert hold(sockets, "a", port) is first
+    sockets.release("a")
+    sockets.release("b")
+    assert hold(sockets, "b", port) is not first
+    assert listens(port)
+
+
 def test_letting_go_of_nothing_is_nothing(sockets, port):
     hold(sockets, "a", port)
     sockets.release("stranger")
