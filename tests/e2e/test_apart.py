@@ -6,6 +6,8 @@ from http.client import HTTPConnection
 
 import pytest
 
+from tests.e2e.project import eventually
+
 pytestmark = pytest.mark.slow
 ANSWERS = """
 async def app(scope, receive, send):
@@ -55,8 +57,8 @@ def test_it_is_moved_and_the_reason_told(up):
     assert status["host.apps"]["restarts"] == 5
     told = (up.root / ".launcher" / "dev" / "launcher.log").read_text(encoding="utf-8")
     assert "bad gets a process of its own: it has taken host.apps along 5 times within 60 s" in told
-    assert "it took host.apps along when it called os._exit(3)" in up.run("history", "bad").stdout
-    assert "host.apps, in which it ran, has ended, by bad" in up.run("history", "calm").stdout
+    eventually(lambda: "it took host.apps along when it called os._exit(3)" in up.run("history", "bad").stdout)
+    eventually(lambda: "host.apps, in which it ran, has ended, by bad" in up.run("history", "calm").stdout)
 
 
 def test_nothing_is_refused_while_it_is_moved(project):
