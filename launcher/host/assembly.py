@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import environment
+from . import environment, root_logger
 from .boundary import FATAL, Boundary, Bounds
 from .component import Component
 from .composite import Composite
@@ -104,6 +104,7 @@ class Assembly:
     async def _start(self) -> None:
         """Begin with all of them, and return when each is ready, or has failed, or waits for one that has."""
         environment.install()
+        root_logger.install()
         os.chdir(self._directory)  # once, before anybody is served
         loop = asyncio.get_running_loop()
         if loop.get_task_factory() is None:
@@ -227,6 +228,7 @@ class _Member:
         await bounds.cancel()
         self._boundary.lift(self.app.name)
         environment.forget(self.app.name)
+        root_logger.forget(self.app.name)
         self._composite.forget(self)
 
     def _is_ready(self) -> None:

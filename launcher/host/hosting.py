@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from . import environment
+from . import environment, root_logger
 from .anew import CannotAnew, Sources
 from .boundary import Boundary, Bounds, beside
 from .component import Component, Ending
@@ -282,6 +282,7 @@ class Host:
         self.boundary.lift(order.name)
         self._output.take_away(order.name)
         environment.forget(order.name)
+        root_logger.forget(order.name)
         self.isolation.forget(order.name)
         self._ended(order.name, order.generation, ending)
 

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from . import environment, last_words
+from . import environment, last_words, root_logger
 from .blame import Blame
 from .channel import Channel
 from .hosting import Host
@@ -34,6 +34,7 @@ def serve_many(path: str, *, group: str, grace: float) -> int:
     blame = Blame(path)
     try:
         environment.install()
+        root_logger.install()
     except CannotReplace as error:
         raise CannotServe(str(error)) from None
     output = Output()

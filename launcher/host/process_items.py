@@ -68,10 +68,6 @@ def added_and_removed(was: Any, is_now: Any) -> str:
 # --- logging ---
 
 
-def _put_root_handlers(handlers: tuple[logging.Handler, ...]) -> None:
-    logging.root.handlers[:] = handlers
-
-
 def _enabled_loggers() -> frozenset[str]:
     loggers = logging.root.manager.loggerDict.copy()
     return frozenset(name for name, logger in loggers.items() if not getattr(logger, "disabled", True))
@@ -243,13 +239,6 @@ def _attribute(name: str, holder: Any, attribute: str) -> Item:
 
 
 ITEMS = (
-    Item("the root logger's handlers", lambda: tuple(logging.root.handlers), _put_root_handlers, added_and_removed),
-    Item(
-        "the root logger's level",
-        lambda: logging.root.level,
-        logging.root.setLevel,
-        lambda was, is_now: f"from {logging.getLevelName(was)} to {logging.getLevelName(is_now)}",
-    ),
     Item(
         "other loggers",
         _enabled_loggers,

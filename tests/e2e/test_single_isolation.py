@@ -102,7 +102,6 @@ def test_what_an_import_changes_is_put_back_and_told(begin, project):
     assert ask(project.status()["rude"]) == (200, "rude")
     assert ask(calm) == before
     for deed in (
-        "changed the root logger's level from WARNING to INFO: put back",
         f"changed the working directory from {project.root} to /: put back",
         "changed the umask from 0022 to 0000: put back",
         "changed signal handlers (of SIGUSR1): put back",

@@ -59,10 +59,6 @@ def change_zone():
 
 
 CHANGES = {
-    "basicConfig": (
-        lambda: logging.basicConfig(level="INFO", force=True),
-        ["changed the root logger's handlers (added logging.StreamHandler", "changed the root logger's level from"],
-    ),
     "disable_existing_loggers": (configure_logging, ["changed other loggers (disabled ", "neighbour"]),
     "logging.disable": (lambda: logging.disable(30), ["changed the level that logging.disable sets from 0 to 30"]),
     "logger class": (lambda: logging.setLoggerClass(Shouting), ["changed the class of loggers from", "Shouting"]),
