@@ -6,7 +6,7 @@ from http.client import HTTPConnection
 
 import pytest
 
-from tests.e2e.project import eventually
+from tests.e2e.project import eventually, free_ports
 
 pytestmark = pytest.mark.slow
 ANSWERS = """
@@ -17,13 +17,11 @@ async def app(scope, receive, send):
 """
 #: Only where it shares a process.
 ENDS_IT = "import os, sys\nif '--channel' in sys.argv: os._exit(3)\n"
-PROFILE = "[launcher]\nmode = 'single'\n" + "".join(
-    f"[services.{name}]\napp = '{name}:app'\nport = 'auto'\n" for name in ("calm", "bad", "late")
-)
+PROFILE = "".join(f"[services.{name}]\napp = '{name}:app'\nport = 'auto'\n" for name in ("calm", "bad", "late"))
 
 
 def write(project):
-    project.profile(PROFILE)
+    project.profile(f"[launcher]\nmode = 'single'\nports = '{free_ports()}'\n{PROFILE}")
     for name, source in {"calm": ANSWERS, "late": ANSWERS, "bad": ENDS_IT + ANSWERS}.items():
         project.file(f"{name}.py", source)
 

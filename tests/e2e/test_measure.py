@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.project import LAUNCHER, PATIENCE, eventually, is_alive
+from tests.e2e.project import LAUNCHER, PATIENCE, eventually, free_ports, is_alive
 
 pytestmark = pytest.mark.slow
 APP = """
@@ -28,12 +28,16 @@ THREE = "".join(f"[services.s{number}]\napp = 'm{number}:app'\nport = 'auto'\n" 
 @pytest.fixture
 def three(project, tmp_path):
     """Three apps; temporary run folders are where the test sees them."""
-    project.profile(THREE)
+    project.profile(ports() + THREE)
     for number in range(3):
         project.file(f"m{number}.py", APP)
     (tmp_path / "tmp").mkdir()
     project.environ["TMPDIR"] = str(tmp_path / "tmp")
     return project
+
+
+def ports() -> str:
+    return f"[launcher]\nports = '{free_ports()}'\n"
 
 
 def temporary(project) -> list[Path]:
@@ -62,7 +66,7 @@ def test_every_mode_is_measured_side_by_side(three):
 
 def test_the_table_names_what_was_measured_and_what_cannot_be(three):
     """A mode that the profile does not allow is told with the reason, and is no failure."""
-    three.profile(THREE + "stop = { signal = 'INT' }\n")
+    three.profile(ports() + THREE + "stop = { signal = 'INT' }\n")
     measured = three.run("measure", timeout=4 * PATIENCE)
     assert measured.returncode == 0, measured.stderr
     lines = measured.stdout.splitlines()
