@@ -31,11 +31,12 @@ _OK = 200
 
 
 class Apps(Launcher):
-    """The launcher with small apps, in one of its modes."""
+    """The launcher with small apps, in one of its modes; `prefixed`: each below `/sN`."""
 
-    def __init__(self, mode: str, ports: Sequence[int]) -> None:
+    def __init__(self, mode: str, ports: Sequence[int], *, prefixed: bool = False) -> None:
         super().__init__()
         self.name = mode
+        self._prefixed = prefixed
         self._ports = ports
 
     def prepare(self, folder: Path, services: Sequence[Service], command: Sequence[str]) -> list[str]:  # noqa: ARG002
@@ -43,7 +44,7 @@ class Apps(Launcher):
         for number, port in enumerate(self._ports, 1):
             shutil.copy(HERE / "small_app.py", folder / f"small{number}.py")
             lines += [f"[services.s{number}]", f'app = "small{number}:app"', f"port = {port}"]
-            lines += ['health = { http = "/health" }']
+            lines += ['health = { http = "/health" }', *([f'prefix = "/s{number}"'] if self._prefixed else [])]
         (folder / "profiles").mkdir()
         (folder / "profiles" / "bench.toml").write_text("\n".join(lines), encoding="utf-8")
         return [*launcher_command(), "start", "--profile", "bench"]
@@ -131,21 +132,27 @@ def a_request(port: int, pids: set[int], path: str = "/health", count: int = REQ
 
 def requests(rounds: int) -> list[Figure]:
     """What the host adds to an app: to a request, and to memory."""
-    alone, bare, one = free_ports(3)
+    alone, bare, one, below = free_ports(4)
     with (
         running(Bare(bare), []) as uvicorn,
         running(Apps("multi", [alone]), []) as multi,
         running(Apps("single", [one]), []) as single,
+        running(Apps("single", [below], prefixed=True), []) as mounted,
     ):
-        until_ready(multi)
-        until_ready(single)
+        for run in (multi, single, mounted):
+            until_ready(run)
         _until_answered(bare)
-        pids = {name: _served_by(run) for name, run in (("multi", multi), ("single", single))}
+        pids = {name: _served_by(run) for name, run in (("multi", multi), ("single", single), ("mounted", mounted))}
         pids["uvicorn"] = {uvicorn.process.pid}
         memory = {name: pss(found) for name, found in pids.items()}
         runs = {
-            name: partial(a_request, port, pids[name])
-            for name, port in (("uvicorn", bare), ("multi", alone), ("single", one))
+            name: partial(a_request, port, pids[name], path)
+            for name, port, path in (
+                ("uvicorn", bare, "/health"),
+                ("multi", alone, "/health"),
+                ("single", one, "/health"),
+                ("mounted", below, "/s1/health"),
+            )
         }
         costs = {name: median(found) for name, found in interleave(rounds, runs).items()}
     return [
@@ -155,9 +162,13 @@ def requests(rounds: int) -> list[Figure]:
             unit="µs",
             peer="bare uvicorn",
             theirs=costs["uvicorn"],
-            target=at_most(1.03, times=True),
+            target=at_most(most, times=True),
         )
-        for what, name in (("processor time of a request, one app", "multi"), ("… in a shared process", "single"))
+        for what, name, most in (
+            ("processor time of a request, one app", "multi", 1.03),
+            ("… in a shared process", "single", 1.03),
+            ("… below a prefix", "mounted", 1.15),
+        )
     ] + [
         Figure(
             what="memory beyond bare uvicorn's, one app",
