@@ -14,6 +14,7 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
+from functools import cache
 from importlib.util import cache_from_source
 from typing import TYPE_CHECKING, TypeVar
 
@@ -103,11 +104,22 @@ def _local(folders: Iterable[str]) -> dict[str, str]:
     found = {}
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if isinstance(file, str) and (real := os.path.realpath(file)).startswith(roots):
+        if isinstance(file, str) and (real := _real(file)).startswith(roots):
             below = next(real[len(root) :] for root in roots if real.startswith(root))
             if INSTALLED.isdisjoint(below.split("/")):
                 found[name] = real
     return found
+
+
+def _real(file: str) -> str:
+    folder, name = os.path.split(file)
+    return os.path.join(_real_folder(folder), name)  # noqa: PTH118  (pathlib is a megabyte that an app may not need)
+
+
+@cache
+def _real_folder(folder: str) -> str:
+    """Where a folder is when links are followed: some hundred modules stand in each of a few."""
+    return os.path.realpath(folder)
 
 
 def _used(module: str, local: dict[str, str]) -> set[str]:

@@ -81,7 +81,7 @@ def _other_python(one: Description, neighbour: Description) -> Problem | None:
 
 def _other_directory(one: Description, neighbour: Description) -> Problem | None:
     wanted, shared = one.folders[0], neighbour.folders[0]
-    if os.path.realpath(wanted) == os.path.realpath(shared):
+    if wanted == shared or os.path.realpath(wanted) == os.path.realpath(shared):
         return None
     reason = f'its directory is {wanted}, that of "{neighbour.name}" {shared}; a process has one working directory'
     return Problem(one.name, reason, f"give both the same directory, or {OWN_PROCESS}")
@@ -89,7 +89,7 @@ def _other_directory(one: Description, neighbour: Description) -> Problem | None
 
 def _other_path(one: Description, neighbour: Description) -> Problem | None:
     wanted, shared = one.folders[1:], neighbour.folders[1:]
-    if list(map(os.path.realpath, wanted)) == list(map(os.path.realpath, shared)):
+    if wanted == shared or list(map(os.path.realpath, wanted)) == list(map(os.path.realpath, shared)):
         return None
     reason = f'its Python path is {_listed(wanted)}, that of "{neighbour.name}" {_listed(shared)}'
     return Problem(one.name, reason, f"give both the same pythonpath, or {OWN_PROCESS}")
@@ -104,6 +104,8 @@ def _other_django(one: Description, neighbour: Description) -> Problem | None:
 
 
 def _module_of_one_name(one: Description, neighbour: Description) -> Problem | None:
+    if one.folders == neighbour.folders:
+        return None  # whatever they name, it is the same
     for name in (one.module, neighbour.module):
         mine, theirs = modules.find(name, one.folders), modules.find(name, neighbour.folders)
         if mine and theirs and mine.name == theirs.name and mine.place != theirs.place:
