@@ -8,6 +8,7 @@ are.
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from launcher.orchestrator.snapshot import State
 _UP = frozenset({State.READY, State.COMPLETED})
 #: How long the agent may take to answer, in seconds: milliseconds, unless it hangs.
 _PATIENCE = 2.0
+#: How long one that supervisord has just started may take until it can be asked, in seconds; it is a fraction of one.
+_COMING = 10.0
 
 #: Lines from supervisord's `launcher` methods, and what its `launcher.status` said.
 _Recall = Callable[[Any, Mapping[str, Any]], Iterable[str]]
@@ -85,13 +88,32 @@ class Plugin(ControllerPluginBase):  # type: ignore[misc]  # supervisor has no t
         """Wait until services are ready, completed, or never will be."""
 
         def tell(words: list[str]) -> Iterable[str]:
-            self._client.status()  # an agent that hangs is noticed here, and a wait may take any time
+            self._await_agent()  # one that hangs is noticed here, and a wait may take any time
             return self._follow(self._client.wait(words))
 
         self._answer(arg, tell, recall=_all_states)
 
     def help_wait(self) -> None:
         self.ctl.output("wait [NAME…]\tWait until services are ready, or never will be.")
+
+    def _await_agent(self) -> None:
+        """Return when the agent answers: supervisord may just have been started, and have one in a moment."""
+        deadline = time.monotonic() + _COMING
+        while True:
+            try:
+                self._client.status()
+            except NothingRunning:
+                if time.monotonic() > deadline or self._is_in_trouble():
+                    raise
+                time.sleep(0.05)  # nobody tells of a socket that is not there yet
+            else:
+                return
+
+    def _is_in_trouble(self) -> bool:
+        try:
+            return bool(self.ctl.get_server_proxy("launcher").status()["trouble"])
+        except (OSError, RpcError):
+            return True
 
     def do_down(self, arg: str) -> None:
         """Stop everything in reverse order, and supervisord after it."""
