@@ -95,9 +95,15 @@ def await_end(folder: Path) -> None:
     from launcher.control.running import await_release  # noqa: PLC0415
 
     await_release(folder)
-    with suppress(OSError, ValueError):
-        pid = int((folder / "supervisord.pid").read_text(encoding="utf-8"))
+    if pid := supervisord_of(folder):
         _await_process(pid)
+
+
+def supervisord_of(folder: Path) -> int:
+    """The process that supervisord says it is, in a run folder; 0: none runs there."""
+    with suppress(OSError, ValueError):
+        return int((folder / "supervisord.pid").read_text(encoding="utf-8"))
+    return 0
 
 
 class _Scene:
@@ -232,15 +238,16 @@ def _stop(client: Client, scene: _Scene, folder: Path) -> None:
             asking = client.stop()
             scene.until_done(asking)
     except _Signal:
-        with suppress(OSError, ValueError):
-            os.kill(int((folder / "supervisord.pid").read_text(encoding="utf-8")), signal.SIGKILL)
+        if pid := supervisord_of(folder):
+            with suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def _await_process(pid: int) -> None:
     if hasattr(os, "pidfd_open"):
         import select  # noqa: PLC0415
 
-        with suppress(ProcessLookupError):
+        with suppress(OSError):
             descriptor = os.pidfd_open(pid)
             select.select([descriptor], [], [], PATIENCE)
             os.close(descriptor)

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from launcher.cli.join import follow, join
+from launcher.cli.join import follow, join, supervisord_of
 from launcher.control.running import holder
 from launcher.errors import EngineCannot, RunFolderUnusable
 
@@ -72,9 +72,10 @@ def _await_the_last(folder: Path) -> None:
     deadline = time.monotonic() + PATIENCE
     while holder(folder) is None and _listens(folder, "supervisor.sock"):
         if time.monotonic() > deadline:
+            pid = supervisord_of(folder) or "?"
             raise EngineCannot(
-                f"supervisord (pid {_pid(folder)}) runs in {folder}, but its agent does not",
-                remedy=f"{folder / 'logs' / 'agent.log'} says why; `kill {_pid(folder)}` ends supervisord.",
+                f"supervisord (pid {pid}) runs in {folder}, but its agent does not",
+                remedy=f"{folder / 'logs' / 'agent.log'} says why; `kill {pid}` ends supervisord.",
             )
         time.sleep(0.01)  # neither tells who is not its child
 
@@ -187,9 +188,3 @@ def _last(path: Path) -> str:
         if lines:
             return (errors or lines)[-1]
     return f"{path} says nothing"
-
-
-def _pid(folder: Path) -> str:
-    with suppress(OSError):
-        return (folder / "supervisord.pid").read_text(encoding="utf-8").strip()
-    return "?"

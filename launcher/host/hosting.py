@@ -91,12 +91,7 @@ class Host:
 
     def start(self, order: Order, sockets: list[socket.socket], pipe: int | None) -> None:
         """Start a component; what it prints goes to `pipe`. A place that has answered for it goes on to do so."""
-        place = self._places.get(order.name)
-        if place is None:
-            place = self._places[order.name] = Place(order, sockets, self._fronts)
-        else:
-            for one in sockets:
-                one.close()
+        place = self._place_of(order, sockets)
         if pipe is not None:
             self._output.give(order.name, pipe)
         environment.give(order.name, order.environment)
@@ -144,17 +139,22 @@ class Host:
 
     def stand_in(self, order: Order, sockets: list[socket.socket], why: str) -> None:
         """Answer 503 for a component that has failed, in this process or in one before."""
+        place = self._place_of(order, sockets)
+        if place.component is not None:
+            return  # it is on its way back
+        place.gate.shut(why)
+        with entered(order.name):
+            self._keep(asyncio.ensure_future(place.accept()))
+
+    def _place_of(self, order: Order, sockets: list[socket.socket]) -> Place:
+        """Where a component lives, made with these sockets unless it is there, and has its own."""
         place = self._places.get(order.name)
         if place is None:
             place = self._places[order.name] = Place(order, sockets, self._fronts)
         else:
             for one in sockets:
                 one.close()
-        if place.component is not None:
-            return  # it is on its way back
-        place.gate.shut(why)
-        with entered(order.name):
-            self._keep(asyncio.ensure_future(place.accept()))
+        return place
 
     def running(self) -> Iterator[tuple[str, Place]]:
         """What has been started and has not ended."""

@@ -19,19 +19,17 @@ PLACEMENT = re.compile(r"auto|own|(?:merged|forked)(?::[A-Za-z][A-Za-z0-9_-]*)?"
 
 def group_of(service: Service, mode: Mode) -> str:
     """The group in whose process a service runs; empty: it has a process of its own."""
-    if service.app is None:
-        return ""
-    how, _, group = service.placement.partition(":")
-    if how == "merged" or (how == "auto" and mode is Mode.SINGLE):
-        return group or DEFAULT
-    return ""
+    return _group(service, mode, placed="merged", by=Mode.SINGLE, default=DEFAULT)
 
 
 def forked_group_of(service: Service, mode: Mode) -> str:
     """The group from whose process a service is forked; empty: it is not."""
+    return _group(service, mode, placed="forked", by=Mode.FORKED, default=DEFAULT_FORKED)
+
+
+def _group(service: Service, mode: Mode, *, placed: str, by: Mode, default: str) -> str:
+    """The group of a service that its placement, or else the mode, places so; empty: neither does."""
     if service.app is None:
         return ""
     how, _, group = service.placement.partition(":")
-    if how == "forked" or (how == "auto" and mode is Mode.FORKED):
-        return group or DEFAULT_FORKED
-    return ""
+    return group or default if how == placed or (how == "auto" and mode is by) else ""

@@ -1,12 +1,15 @@
-"""An open local engine with real processes, and nothing left of them afterwards."""
+"""An open local engine with real processes, a run folder for engines that need one, and nothing left afterwards."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -54,3 +57,11 @@ def unused_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
     return port
+
+
+@pytest.fixture
+def run() -> Iterator[Path]:
+    """A run folder in a short path, for a Unix socket's address holds 107 bytes."""
+    folder = Path(tempfile.mkdtemp(prefix="lr-"))
+    yield folder
+    shutil.rmtree(folder)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import pwd
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -45,14 +43,6 @@ def forked(plan: Plan) -> Plan:
     """The same services, forked from one process."""
     instances = {name: replace(one, engine=EngineName.FORKED, group="forked") for name, one in plan.instances.items()}
     return replace(plan, instances={ZYGOTE.name: ZYGOTE, **instances})
-
-
-@pytest.fixture
-def run() -> Iterator[Path]:
-    """A run folder in a short path, for a Unix socket's address holds 107 bytes."""
-    folder = Path(tempfile.mkdtemp(prefix="lr-"))
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.fixture

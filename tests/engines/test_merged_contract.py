@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -43,14 +41,6 @@ def merged(plan: Plan) -> Plan:
     host = Instance(name="host.apps", service="host.apps", index=1, engine=EngineName.LOCAL, label="host", group="apps")
     instances = {name: replace(one, engine=EngineName.MERGED, group="apps") for name, one in plan.instances.items()}
     return replace(plan, instances={host.name: host, **instances})
-
-
-@pytest.fixture
-def run() -> Iterator[Path]:
-    """A run folder in a short path, for a Unix socket's address holds 107 bytes."""
-    folder = Path(tempfile.mkdtemp(prefix="lr-"))
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,14 +70,6 @@ class Told(SupervisordEngine):
     def release(self, instance: str) -> None:
         super().release(instance)
         self.commit(b"{}")
-
-
-@pytest.fixture
-def run() -> Iterator[Path]:
-    """A run folder in a short path, for a Unix socket's address holds 107 bytes."""
-    folder = Path(tempfile.mkdtemp(prefix="lr-"))
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
-"""What tests of the host share: temporary packages to import, and two components with an environment each."""
+"""What tests of the host share: temporary packages to import, two components with an environment each, a real host."""
 
 from __future__ import annotations
 
 import importlib
 import os
+import shutil
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 
 from launcher.host import environment
 from tests.host.components import NAME
+from tests.host.hosted import Host
 
 
 class Packages:
@@ -55,3 +58,19 @@ def two(monkeypatch):
     environment.give("blue", {NAME: "blue", "PATH": path})
     yield
     environment.uninstall()
+
+
+@pytest.fixture
+def folder():
+    """In a short path, for a Unix socket's address holds 107 bytes."""
+    made = Path(tempfile.mkdtemp(prefix="lh-"))
+    yield made
+    shutil.rmtree(made)
+
+
+@pytest.fixture
+def host(folder):
+    """A host with nothing in it."""
+    made = Host(folder)
+    yield made
+    made.close()

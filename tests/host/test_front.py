@@ -3,34 +3,15 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
-import tempfile
 import threading
-from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
-from tests.host.hosted import Host, hello
+from tests.host.hosted import hello
 
 pytestmark = pytest.mark.slow  # each test starts an interpreter with uvicorn
-
-
-@pytest.fixture
-def folder():
-    """In a short path, for a Unix socket's address holds 107 bytes."""
-    made = Path(tempfile.mkdtemp(prefix="lh-"))
-    yield made
-    shutil.rmtree(made)
-
-
-@pytest.fixture
-def host(folder):
-    """A host with nothing in it."""
-    made = Host(folder)
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
-from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
-from tests.host.hosted import Host, hello
+from tests.host.hosted import hello
 
 pytestmark = pytest.mark.slow  # each test starts an interpreter with uvicorn
 
@@ -40,22 +37,6 @@ def text():
 
 logging.getLogger("neighbour")
 """
-
-
-@pytest.fixture
-def folder():
-    """In a short path, for a Unix socket's address holds 107 bytes."""
-    made = Path(tempfile.mkdtemp(prefix="lh-"))
-    yield made
-    shutil.rmtree(made)
-
-
-@pytest.fixture
-def host(folder):
-    """A host with nothing in it."""
-    made = Host(folder)
-    yield made
-    made.close()
 
 
 @pytest.fixture
