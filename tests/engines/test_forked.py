@@ -160,7 +160,7 @@ class TestForkedEngine(EngineContract):
         """What it has forked goes on, prints, and its exit code is told."""
         opened.start(self.module(ENDS_AT_USR1))
         pid = events.until(Spawned).pid
-        sink.wait_for(Run("web.1", 1), b"up")
+        sink.wait_for(Run("web.1", 1), b"up\n")
         zygote.kill()
         zygote.wait(PATIENCE)
         os.kill(pid, signal.SIGUSR1)
