@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib import import_module
 from types import ModuleType
@@ -32,12 +31,13 @@ def import_lean(module: str, *, without: str = "", later: Iterable[str] = ()) ->
 
 
 def import_foundation() -> None:
-    """Import what nearly every command stands on: 8 ms and 3 MB less than with all that it would bring along."""
-    import_lean("pathlib", later=["ipaddress"])  # for addresses in URLs
-    if sys.platform == "linux":
-        import_lean("uuid", later=["platform"])
-    # From Python 3.11 on msgspec needs nothing of typing_extensions; the others are for JSON Schema.
-    import_lean("msgspec", without="typing_extensions", later=["msgspec.inspect", "textwrap"])
+    """Import what nearly every command stands on: 10 ms and 3 MB less than with all that it would bring along."""
+    # For addresses in URLs, the paths of another system, and `match`.
+    import_lean("pathlib", later=["ipaddress", "ntpath", "fnmatch"])
+    # From Python 3.11 on msgspec needs nothing of typing_extensions; then what is for JSON Schema; and two kinds of
+    # values that nothing of ours has.
+    later = ["msgspec.inspect", "textwrap", "decimal", "uuid"]
+    import_lean("msgspec", without="typing_extensions", later=later)
     import_lean("argparse", later=["gettext"])
 
 
@@ -45,12 +45,24 @@ def _singular_or_plural(singular: str, plural: str, n: int) -> str:
     return singular if n == 1 else plural
 
 
-#: What is asked of a module at once and has its answer here, in place of 4 ms of regular expressions and file names.
+class _Decimal:
+    """What msgspec takes for the class, of which it is never going to meet a value."""
+
+
+class _UUID:
+    """The same; its `unknown` is what msgspec would say of a UUID's origin."""
+
+    unknown = None
+
+
+#: What is asked of a module at once and has its answer here, in place of 6 ms of regular expressions and classes.
 _ANSWERS: dict[tuple[str, str], object] = {
-    ("platform", "system"): lambda: os.uname().sysname,
     # argparse's own words are English like ours.
     ("gettext", "gettext"): str,
     ("gettext", "ngettext"): _singular_or_plural,
+    ("decimal", "Decimal"): _Decimal,
+    ("uuid", "UUID"): _UUID,
+    ("uuid", "SafeUUID"): _UUID,
 }
 
 

@@ -63,6 +63,9 @@ def start(args: Namespace) -> int:
         report = forked
         lock.sign()
 
+    from launcher.cli.lean import import_lean  # noqa: PLC0415
+
+    import_lean("subprocess", later=["locale"])  # for the encoding of text, and all that we read are bytes
     from launcher.engines.guard import fork_guard  # noqa: PLC0415
 
     guard = fork_guard()

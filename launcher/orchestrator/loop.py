@@ -116,8 +116,8 @@ class Loop:
         self._inbox.put(event)
 
     def subscribe(self, observer: Observer) -> None:
-        """Call `observer` after every transition, in the loop's thread."""
-        self.stage.subscribe(observer)
+        """Tell `observer` of every transition, in the loop's thread; see `telling`."""
+        self.stage.telling.subscribe(observer)
 
     def open(self, output: Sink) -> None:
         """Open the engines; commands wait until each has told of what it runs already."""
@@ -126,8 +126,11 @@ class Loop:
 
     def run(self) -> int:
         """Go on until nothing is left that can run; the exit status."""
-        while not self.is_over:
-            self.step(block=True)
+        try:
+            while not self.is_over:
+                self.step(block=True)
+        finally:
+            self.stage.telling.tell()
         for errand in self.stage.errands:
             errand.reply(errand.ended())
         self._save()
@@ -142,6 +145,7 @@ class Loop:
             began = self._clock.now()  # it may have waited until now
         if event is not None:
             self._handle(event)
+        self.stage.telling.tell_in_time(starting=not self.stage.is_settled)
         if self.stage.is_settled and self.stage.stirred:
             self.stage.stirred = False
             self._unsaved = True
@@ -231,6 +235,7 @@ class Loop:
             case LeaveAsked():
                 self._left = True
             case SnapshotAsked(answer):
+                self.stage.telling.tell()
                 answer(self.snapshot)
             case StartAsked() | StopAsked() | RestartAsked() | WaitAsked() | CheckAsked():
                 self._obey(event)

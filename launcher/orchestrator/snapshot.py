@@ -94,7 +94,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 
 
 class Changed(Struct, frozen=True, kw_only=True):
-    """One transition of one instance, told to observers in the loop's thread right after it happened."""
+    """One transition of one instance, told to observers in the loop's thread when it has happened."""
 
     instance: str
     service: str

@@ -13,8 +13,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
 from launcher.errors import LauncherError, NotifySocketUnavailable
 from launcher.orchestrator import gates, shared
 from launcher.orchestrator.board import Board
@@ -28,13 +26,14 @@ from launcher.orchestrator.orders import Can, Run, Stop, StopLevel, Watch
 from launcher.orchestrator.protocols import Renews, StandsIn
 from launcher.orchestrator.rollback import Step, StepKind
 from launcher.orchestrator.snapshot import Changed, Noted, Reason
+from launcher.orchestrator.telling import Telling
 from launcher.orchestrator.timers import Timers
 from launcher.plan.model import Plan
 from launcher.plan.resolve import addresses, resolve
 from launcher.profile.model import EngineName, OnExit, OnLoss
 
 if TYPE_CHECKING:
-    from launcher.orchestrator.protocols import Clock, Engine, Observer, Prober, Redaction, World
+    from launcher.orchestrator.protocols import Clock, Engine, Prober, Redaction, World
 
 NO_TIMERS: frozenset[TimerKind] = frozenset()
 
@@ -61,6 +60,7 @@ class Stage:
         self.prober = prober
         self.clock = clock
         self.chance = chance
+        self.telling = Telling(clock, redaction)
         self.board = Board(plan, pid=pid, now_wall=clock.wall())
         self.timers = Timers()
         self.errands: list[Errand] = []
@@ -74,7 +74,6 @@ class Stage:
         self.begun = False
         self._world = world
         self._post = post
-        self._observers: tuple[Observer, ...] = ()
         self._unsettled: dict[str, Life] = {}
         #: The checks of launches whose process does not exist yet.
         self._to_watch: dict[str, Watch | None] = {}
@@ -88,18 +87,14 @@ class Stage:
 
     # Telling ----------------------------------------------------------------------------------------------------
 
-    def subscribe(self, observer: Observer) -> None:
-        """Call `observer` after every transition."""
-        self._observers = (*self._observers, observer)
-
     def note(self, text: str, *, instance: str = "", warning: bool = False) -> None:
         """Say something that is no change of state."""
-        self._tell(Noted(text=text, instance=instance, warning=warning))
+        self.telling.put(Noted(text=text, instance=instance, warning=warning))
 
     def changed(self, life: Life, before: Phase) -> None:
         """Tell that an instance moved, or that what is known of it did."""
         self.stirred = True
-        self._tell(
+        self.telling.put(
             Changed(
                 instance=life.name,
                 service=life.instance.service,
@@ -115,16 +110,6 @@ class Stage:
                 imported=life.imported,
             )
         )
-
-    def _tell(self, news: Changed | Noted) -> None:
-        # Texts of services are redacted as they come in (`reactions`); here all that goes out is, once more, since a
-        # secret may have become known meanwhile, and a command's words come from outside too.
-        if isinstance(news, Noted):
-            news = replace(news, text=self.redaction.text(news.text))
-        elif (text := self.redaction.text(news.reason.text)) != news.reason.text:
-            news = replace(news, reason=replace(news.reason, text=text))
-        for observer in self._observers:
-            observer(news)
 
     # Moving -----------------------------------------------------------------------------------------------------
 

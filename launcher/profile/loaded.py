@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path as FilePath
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from launcher.errors import Caution
-from launcher.profile.machine import Facts, Wanted
-from launcher.profile.model import Profile
-from launcher.profile.origins import Origin, Path
+if TYPE_CHECKING:  # it decodes nothing, and a kept profile has no origins
+    from collections.abc import Mapping
+    from pathlib import Path as FilePath
+
+    from launcher.errors import Caution
+    from launcher.profile.machine import Facts, Wanted
+    from launcher.profile.model import Profile
+    from launcher.profile.origins import Origin, Path
 
 
 class Loaded(Struct, frozen=True, kw_only=True):

@@ -49,6 +49,9 @@ def test_a_snapshot_tells_it_and_waiting_is_no_step():
 
     rehearsal.loop.subscribe(dawdle)
     rehearsal.loop.post(StartAsked(by="asked for", reply=lambda _: None))
-    rehearsal.loop._inbox = SlowInbox(rehearsal.clock, rehearsal.loop._inbox)
+    inbox = rehearsal.loop._inbox
+    rehearsal.loop._inbox = SlowInbox(rehearsal.clock, inbox)
     rehearsal.loop.step(block=True)
+    rehearsal.loop._inbox = inbox
+    rehearsal.settle()
     assert 0.25 <= rehearsal.loop.snapshot.longest_step < 3.0
