@@ -189,9 +189,9 @@ class FakeEngine:
     def close(self) -> None:
         """Nothing is held."""
 
-    def end(self, instance: str, code: int, *, cause: str = "") -> None:
+    def end(self, instance: str, code: int, *, cause: str = "", unshareable: str = "") -> None:
         """Let a process end."""
-        self._post(Exited(instance, self.running.pop(instance), code, cause=cause))
+        self._post(Exited(instance, self.running.pop(instance), code, cause=cause, unshareable=unshareable))
 
 
 def _nobody(event: object) -> None:

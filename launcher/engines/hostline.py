@@ -95,7 +95,8 @@ class HostLine(Line):
             case "told":
                 yield "told"
             case "ended":
-                yield Exited(head["name"], head["generation"], head["code"], head["why"])
+                why = head["why"]
+                yield Exited(head["name"], head["generation"], head["code"], why, unshareable=head["unshareable"])
             case "renewed":
                 if head["is_done"]:
                     yield Renewed(head["name"], head["generation"] - 1, head["why"])

@@ -83,7 +83,7 @@ class MergedEngine:
         self._reader.call(self._adopt)
 
     def change(self, plan: Plan) -> None:
-        """Go by another plan from now on. What is no component any more is forgotten, its socket handed over."""
+        """Go by another plan from now on. What is no component any more is let go of, its socket handed over."""
         moved = [
             name
             for name, one in self._plan.instances.items()
@@ -92,7 +92,7 @@ class MergedEngine:
         self._plan = plan
         for instance in moved:
             self._sockets.hand_over(instance)
-            self._reader.call(partial(self._forget_moved, instance))
+            self._reader.call(partial(self._release, instance))
 
     def start(self, launch: Launch) -> None:
         """Start a component in its host; Spawned or SpawnRefused follows."""
@@ -263,9 +263,6 @@ class MergedEngine:
         line = self._lines.get(launch.app.group)
         if line is not None:
             _say(line, partial(line.stand_in, launch, held, why))
-
-    def _forget_moved(self, instance: str) -> None:
-        self._forget(instance)
 
     def _stand_in(self, group: str, line: HostLine) -> None:
         """Have a new host answer for those that failed in the one before."""

@@ -6,7 +6,7 @@
     ► stop    name, generation            ► release  name            ► stand_in  as start, why; its sockets
     ► measure
     ◄ hello   group, pid                  ◄ runs     name, generation, since, for each that runs; then ◄ told
-    ◄ ended   name, generation, code, why, asked                    ◄ measures  of each
+    ◄ ended   name, generation, code, why, asked, unshareable       ◄ measures  of each
     ◄ renewed  name, generation, why, is_done, needs_process
     ◄ noted   name, generation, text: what it did to the others
 

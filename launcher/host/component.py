@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from .boundary import FATAL
 from .lifespan import Lifespan
-from .target import CannotServe
+from .target import CannotServe, Unshareable
 
 if TYPE_CHECKING:
     from .gate import Gate
@@ -32,11 +32,15 @@ T = TypeVar("T")
 
 
 class Ending(NamedTuple):
-    """How a component ended: as its process's exit code would say, in a sentence, and whether it was asked to."""
+    """How a component ended: as its process's exit code would say, in a sentence, and whether it was asked to.
+
+    `unshareable`: why it cannot be in this process, where that was the reason.
+    """
 
     code: int
     why: str = ""
     asked: bool = False
+    unshareable: str = ""
 
 
 ASKED = Ending(0, asked=True)
@@ -104,7 +108,7 @@ class Component:
             ending = self._over.result()
         except CannotServe as error:
             sys.stderr.write(f'{error.traceback()}cannot serve "{self.target}": {error}\n')
-            ending = Ending(1, str(error))
+            ending = Ending(1, str(error), unshareable=error.reason if isinstance(error, Unshareable) else "")
         except FATAL as error:
             ending = Ending(code_of(error), "it called sys.exit() while it was imported")
         except OSError as error:

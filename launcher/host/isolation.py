@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from .folders import Folders
 from .process_state import SIGNALS, compare, restore, settled, snapshot
-from .target import CannotServe
+from .target import CannotServe, Unshareable
 from .unshareable import before_import, watched
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Isolation:
         self._is_ending = True
 
     def imported(self, name: str, load: Callable[[], T]) -> T:
-        """Import a component with `load`, on the main thread; raises CannotServe where it cannot share the process."""
+        """Import a component with `load`, on the main thread; raises Unshareable where it cannot share the process."""
         known = self._described
         neighbours = [one for one in known.values() if one.name != name]
         _refuse(one for one in before_import([*neighbours, known[name]]) if one.component == name)
@@ -121,4 +121,4 @@ class Isolation:
 def _refuse(problems: Iterable[Problem], origin: BaseException | None = None) -> None:
     """Raise the first of them; one reason is enough."""
     for problem in problems:
-        raise CannotServe(problem.sentence, origin=origin)
+        raise Unshareable(problem.sentence, problem.reason, origin=origin)

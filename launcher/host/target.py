@@ -39,6 +39,14 @@ class CannotServe(Exception):
         return "".join(printed.format()) if printed is not None else ""
 
 
+class Unshareable(CannotServe):
+    """The app cannot be served in this process, which others share; in one of its own it could. `reason` says why."""
+
+    def __init__(self, sentence: str, reason: str, *, origin: BaseException | None = None) -> None:
+        super().__init__(sentence, origin=origin)
+        self.reason = reason
+
+
 class Target(NamedTuple):
     """An app as its service names it."""
 

@@ -1,13 +1,14 @@
-"""A component that takes its host along again and again is moved to a process of its own, for as long as we run.
+"""A component that cannot be in its host is moved to a process of its own, for as long as we run.
 
-Knows the stage, and when to do so; that a component was the cause is told by its engine.
+Either it takes the host along again and again; or its import shows that it can share no process, where the mode has
+chosen that it shall. Knows the stage, and when to do so; what a component did is told by its engine.
 """
 
 from __future__ import annotations
 
 from launcher.orchestrator.life import Life
 from launcher.orchestrator.stage import Stage
-from launcher.plan.placement import apart, host_name
+from launcher.plan.placement import apart, host_name, is_chosen
 
 
 def took_host(stage: Stage, life: Life) -> None:
@@ -16,21 +17,32 @@ def took_host(stage: Stage, life: Life) -> None:
     rule, now = life.service.restart, stage.clock.now()
     life.felled = (*(at for at in life.felled if now - at < rule.window), now)
     limit = max(1, min(rule.burst, host.service.restart.burst))
-    if len(life.felled) < limit:
-        return
-    times = "once" if len(life.felled) == 1 else f"{len(life.felled)} times within {rule.window:g} s"
-    why = f"it has taken {host.label} along {times}"
+    if len(life.felled) >= limit:
+        times = "once" if len(life.felled) == 1 else f"{len(life.felled)} times within {rule.window:g} s"
+        _move(stage, life, f"it has taken {host.label} along {times}", is_news=len(life.felled) == limit)
+
+
+def cannot_share(stage: Stage, life: Life, why: str) -> bool:
+    """Its import has shown that it can share no process; False: it stays, for the profile has placed it there."""
+    is_news = life.generation == life.wanted_generation + 1
+    return is_chosen(stage.plan, life.name) and _move(stage, life, why, is_news=is_news)
+
+
+def _move(stage: Stage, life: Life, why: str, *, is_news: bool) -> bool:
+    """Place it in a process of its own; False: it has to stay, which is said if that is news."""
     if sharing := _sharing_its_port(stage, life):
-        if len(life.felled) == limit:
+        if is_news:
             text = (
                 f"{life.label} cannot get a process of its own, for it shares port {life.instance.port} with {sharing}"
             )
             stage.note(f"{text}: {why}", instance=life.name, warning=True)
-        return
+        return False
     stage.note(f"{life.label} gets a process of its own: {why}", instance=life.name, warning=True)
+    host = stage.board.lives[host_name(life.instance.group)]
     stage.replan(apart(stage.plan, life.instance.service, why))
     if not stage.plan.components_of(host.instance.group) and host.wanted:
         stage.lower(host, "nothing is left that could run in it")
+    return True
 
 
 def _sharing_its_port(stage: Stage, life: Life) -> str:

@@ -60,6 +60,7 @@ class Exited(Struct, frozen=True):
 
     `why`: what ended it, where more is known than the code. `cause`: the component that took the process along
     in which this one ran, itself or another; empty: nobody did, or it is not known.
+    `unshareable`: why it cannot be in the process where it was started, with others; in one of its own it could.
     """
 
     instance: str
@@ -67,6 +68,7 @@ class Exited(Struct, frozen=True):
     code: int
     why: str = ""
     cause: str = ""
+    unshareable: str = ""
 
 
 class Lingered(Struct, frozen=True):

@@ -76,6 +76,8 @@ class Trigger(StrEnum):
     DONE = "done"
     #: It failed (or could not be started) and will be started again.
     RETRY = "retry"
+    #: It cannot be where it was started, and has been placed elsewhere.
+    MOVED = "moved"
     #: It failed too often: the circuit opens.
     BREAK = "break"
     #: It failed, and nothing is left to try.
@@ -191,6 +193,7 @@ def _table() -> dict[tuple[Phase, Trigger], Move]:
             t.PASSED: _to(p.READY, *_SETTLED),
             t.DONE: _to(p.COMPLETED, Do.UNWATCH, Do.RELEASE),
             t.DEADLINE: _to(p.ABORTING, *_ASK),
+            t.MOVED: _to(p.WAITING, Do.UNWATCH),
         },
         p.READY: {
             t.START: _to(p.READY, answer="is ready already"),

@@ -53,7 +53,7 @@ def react(stage: Stage, life: Life, event: Fact) -> None:
         case SpawnRefused():
             refused(stage, life, event.error)
         case Exited():
-            exited(stage, life, event.code, event.why, cause=event.cause)
+            exited(stage, life, event)
         case Lingered():
             lingered(stage, life, event.code, event.count)
         case Probed():
@@ -104,10 +104,10 @@ def refused(stage: Stage, life: Life, error: LauncherError) -> None:
         _judge(stage, life, well=False, text=stage.redaction.text(f"E{error.code} {error.sentence}"))
 
 
-def exited(stage: Stage, life: Life, code: int, why: str = "", *, cause: str = "") -> None:
-    """The process and its descendants are gone; `why` says more than its code, where it is known."""
-    life.exit_code = code
-    text = stage.redaction.text(why) if why else describe_exit(code)
+def exited(stage: Stage, life: Life, event: Exited) -> None:
+    """The process and its descendants are gone."""
+    life.exit_code = event.code
+    text = stage.redaction.text(event.why) if event.why else describe_exit(event.code)
     if life.phase in {Phase.STOPPING, Phase.REPLACING} or (life.phase in RUNS and not life.wanted):
         _gone(stage, life, text)
     elif life.phase is Phase.ABORTING and not life.proved:
@@ -115,11 +115,13 @@ def exited(stage: Stage, life: Life, code: int, why: str = "", *, cause: str = "
         failed_for_good(stage, life)
     elif life.phase is Phase.ABORTING:
         _judge(stage, life, well=False, text=life.reason.text)
+    elif event.unshareable and apart.cannot_share(stage, life, stage.redaction.text(event.unshareable)):
+        stage.fire(life, Trigger.MOVED, Reason(text=text))
     else:
-        if cause == life.name:
+        if event.cause == life.name:
             apart.took_host(stage, life)
-        well = code in life.service.success_exit_codes
-        _judge(stage, life, well=well, text=text, counts=cause in ("", life.name))
+        well = event.code in life.service.success_exit_codes
+        _judge(stage, life, well=well, text=text, counts=event.cause in ("", life.name))
 
 
 def lingered(stage: Stage, life: Life, code: int, count: int) -> None:

@@ -93,6 +93,12 @@ def host_name(group: str) -> str:
     return f"host.{group}"
 
 
+def is_chosen(plan: Plan, instance: str) -> bool:
+    """Whether mode "auto" has chosen where an instance is, so that it may be elsewhere as well."""
+    one = plan.instances[instance]
+    return bool(one.placed) and plan.services[one.service].placement == "auto"
+
+
 def apart(plan: Plan, service: str, why: str) -> Plan:
     """The plan with a component in a process of its own: `why` is what it is placed there for."""
     first = plan.instances_of(service)[0]

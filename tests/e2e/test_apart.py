@@ -1,4 +1,4 @@
-"""A service that ends its shared process again and again is moved to a process of its own, and all is well again."""
+"""A service that ends its shared process again and again, or cannot be in it, gets a process of its own."""
 
 from __future__ import annotations
 
@@ -79,3 +79,49 @@ def test_it_lives_like_any_other_from_then_on(up):
     assert up.run("stop").returncode == 0
     assert not list((up.root / ".launcher" / "dev").glob("*.blame"))
     assert "in       host.apps" in up.run("plan").stdout.partition("  bad\n")[2]
+
+
+#: What `bad` does at its import; who cannot be in one process with the others then, and why.
+CANNOT_SHARE = {
+    "runs a loop": ("import asyncio\nasyncio.run(asyncio.sleep(0))\n", "bad", "its import calls asyncio.run ("),
+    "forks": (
+        "import os\nif not (pid := os.fork()): os._exit(0)\nos.waitpid(pid, 0)\n",
+        "bad",
+        "its import calls os.f",
+    ),
+    "takes a name": ("import sys\nsys.path.insert(0, 'other')\nimport late\n", "late", "its module "),
+}
+
+
+def begin_by_choice(project, bad, keys=""):
+    """Mode "auto" has chosen that `bad` shares the process of the others."""
+    services = "".join(
+        f"[services.{name}]\napp = '{name}:app'\nport = 'auto'\n{more}"
+        for name, more in (("calm", "placement = 'merged'\n"), ("bad", keys), ("late", "depends_on = ['bad']\n"))
+    )
+    project.profile(f"[launcher]\nmode = 'auto'\nports = '{free_ports()}'\n{services}")
+    project.file("other/late.py", "")
+    for name, source in {"calm": ANSWERS, "late": ANSWERS, "bad": bad + ANSWERS}.items():
+        project.file(f"{name}.py", source)
+    return project.run("start", "--detach", "--wait")
+
+
+@pytest.mark.parametrize(("source", "moved", "reason"), CANNOT_SHARE.values(), ids=CANNOT_SHARE)
+def test_with_mode_auto_one_whose_import_cannot_be_shared_is_moved(project, source, moved, reason):
+    """The same start-up goes on, nothing has failed, and who asks for it gets it."""
+    started = begin_by_choice(project, source)
+    assert started.returncode == 0, started.stdout + started.stderr
+    status = project.status()
+    assert [name for name in ("calm", "bad", "late") if not status[name]["host"]] == [moved]
+    assert [ask(status[name]) for name in ("calm", "bad", "late")] == [b"answer"] * 3
+    assert {status[name]["restarts"] for name in ("calm", "bad", "late", "host.apps")} == {0}
+    told = (project.root / ".launcher" / "dev" / "launcher.log").read_text(encoding="utf-8")
+    assert f"{moved} gets a process of its own: {reason}" in told
+    eventually(lambda: f"it cannot share a process (E7005): {reason}" in project.run("history", moved).stdout)
+
+
+def test_nobody_but_itself_answers_on_its_port_then(project):
+    """The host, which has answered for it, has let go of the socket: none of many requests gets its 503."""
+    assert begin_by_choice(project, CANNOT_SHARE["runs a loop"][0]).returncode == 0
+    view = project.status()["bad"]
+    assert {ask(view) for _ in range(100)} == {b"answer"}

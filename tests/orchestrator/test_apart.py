@@ -1,4 +1,4 @@
-"""A component that takes its host along again and again gets a process of its own."""
+"""A component that takes its host along again and again, or cannot share it at all, gets a process of its own."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from launcher.testing import Rehearsal
 
 APP = {"command": None, "app": "shop:app", "port": "auto"}
 NEEDS_DB = {**APP, "depends_on": {"db": {}}}
+#: With mode "auto": its process is that of the others, since one is there already.
+SHARED = {**APP, "placement": "merged"}
+LOOPS = "its import calls asyncio.run (/srv/bad.py:1)"
 MOVED = "bad gets a process of its own: it has taken host.apps along 5 times within 60 s"
 
 
@@ -18,6 +21,20 @@ def up(**services):
     shop.start()
     rise(shop)
     return shop
+
+
+def up_by_choice(**services):
+    """With mode "auto" these are components, and start; their process is there."""
+    shop = Rehearsal(services, mode="auto")
+    shop.start()
+    shop.passes("host.apps", "READY=1")
+    return shop
+
+
+def refuse(shop):
+    """The import of `bad` shows that it can share no process."""
+    shop.merged.end("bad.1", 1, unshareable=LOOPS)
+    shop.settle()
 
 
 def rise(shop):
@@ -114,6 +131,67 @@ def test_a_host_in_which_nobody_is_left_ends():
     fall(shop, 5)
     rise(shop)
     assert shop.states() == {"host.apps": "stopped", "bad": "ready"}
+
+
+def test_one_whose_import_cannot_be_shared_is_moved_at_once():
+    """Nothing is counted and no back-off waited for: that was no failure."""
+    shop = up_by_choice(good=SHARED, bad=APP)
+    refuse(shop)
+    assert f"bad gets a process of its own: {LOOPS}" in shop.notes
+    assert places(shop) == {"good": "host.apps", "bad": ""}
+    assert shop.log[-2:] == ["bad: starting → waiting", "bad: waiting → starting"]
+    assert [launch.argv[3] for launch in shop.engine.launches if launch.instance == "bad.1"] == ["shop:app"]
+    assert shop.view("bad").restarts == 0
+    assert shop.loop.stage.board.lives["bad.1"].tally.failures == ()
+    rise(shop)
+    assert set(shop.states().values()) == {"ready"}
+
+
+def test_it_takes_its_socket_along():
+    shop = up_by_choice(good=SHARED, bad=APP)
+    refuse(shop)
+    assert not [did for did in shop.merged.did if did.startswith("release")]
+    assert shop.engine.launches[-1].sockets[0].port == shop.view("bad").port
+
+
+def test_its_policy_does_not_matter():
+    """With `restart = "no"` it is not a restart, either; and the time that its start may take goes on."""
+    shop = up_by_choice(good=SHARED, bad={**APP, "restart": {"policy": "no"}, "ready_timeout": 5})
+    shop.advance(4)
+    refuse(shop)
+    assert shop.states()["bad"] == "starting"
+    shop.advance(1.5)
+    assert shop.states()["bad"] in {"stopping", "failed"}
+
+
+def test_one_that_the_profile_has_placed_there_has_failed():
+    """In mode "single", and with `placement`: who said so has to say otherwise."""
+    single = Rehearsal({"good": APP, "bad": APP}, mode="single")
+    single.start()
+    single.passes("host.apps", "READY=1")
+    for shop in (single, up_by_choice(good=SHARED, bad=SHARED)):
+        refuse(shop)
+        assert places(shop)["bad"] == "host.apps"
+        assert shop.states()["bad"] == "backoff"
+
+
+def test_one_that_cannot_be_shared_and_shares_its_port_has_failed():
+    """That is said once, and not at each try."""
+    shop = up_by_choice(good={**SHARED, "prefix": "/good"}, bad={**APP, "prefix": "/bad"})
+    for _ in range(2):
+        refuse(shop)
+        shop.advance(1)
+    assert places(shop)["bad"] == "host.apps"
+    told = f"bad cannot get a process of its own, for it shares port 8000 with good: {LOOPS}"
+    assert shop.notes.count(told) == 1
+
+
+def test_one_that_is_being_stopped_is_not_moved():
+    shop = up_by_choice(good=SHARED, bad=APP)
+    shop.merged.deaf.add("bad.1")
+    shop.stop("bad")
+    refuse(shop)
+    assert (shop.states()["bad"], places(shop)["bad"]) == ("stopped", "host.apps")
 
 
 def test_the_plan_has_it_in_a_process_of_its_own():

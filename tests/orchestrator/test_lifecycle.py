@@ -56,7 +56,7 @@ def test_commands_lead_where_they_should(phase):
 
 def test_a_process_that_is_left_behind_is_always_asked_to_end():
     """No move leaves a running phase without its process being gone, or asked to go."""
-    its_end = {Trigger.DONE, Trigger.RETRY, Trigger.BREAK, Trigger.GIVE_UP, Trigger.GONE}
+    its_end = {Trigger.DONE, Trigger.RETRY, Trigger.BREAK, Trigger.GIVE_UP, Trigger.GONE, Trigger.MOVED}
     for phase, trigger, entry in moves():
         if phase in RUNS and entry.phase not in RUNS and trigger not in its_end:
             assert Do.ASK in entry.effects, (phase, trigger)
