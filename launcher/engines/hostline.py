@@ -10,7 +10,7 @@ import os
 import socket
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Literal
 
@@ -23,6 +23,14 @@ from launcher.orchestrator.events import Exited, Meddled, NotRenewed, Renewed
 from launcher.orchestrator.orders import Launch, Run
 
 _CREDENTIALS = struct.Struct("iII")
+
+
+class Expected(Struct, frozen=True):
+    """A component that is to be under a prefix of a port."""
+
+    name: str
+    service: str
+    prefix: str
 
 
 class Measured(Struct, frozen=True, kw_only=True):
@@ -50,6 +58,8 @@ class HostLine(Line):
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
+        #: The shared ports of which this host knows who is to be on them.
+        self.known_ports: set[int] = set()
         #: When what runs was started, on the wall clock.
         self.since: dict[Run, float] = {}
         self.pid = _peer_of(self._sock)
@@ -63,6 +73,12 @@ class HostLine(Line):
         descriptors = [pipe, *([held.fileno()] if held is not None else [])]
         env = json.dumps(dict(launch.env)).encode()  # msgspec refuses what is no UTF-8
         self.say(_order("start", launch, descriptors, env), descriptors)
+
+    def expect(self, port: int, components: Sequence[Expected]) -> None:
+        """Have these answered for on a port that they share, until each is started; said once is enough."""
+        if port not in self.known_ports:
+            self.known_ports.add(port)
+            self.say(pack("expect", msgspec.json.encode(components), port=port))
 
     def renew(self, launch: Launch) -> None:
         """Have a component started anew beside itself."""

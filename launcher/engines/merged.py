@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from launcher.engines.hostline import HostLine, Measured
+from launcher.engines.hostline import Expected, HostLine, Measured
 from launcher.engines.line import Lost
 from launcher.engines.sharing import SharedSockets
 from launcher.errors import HostAbsent, LauncherError
@@ -204,7 +204,7 @@ class MergedEngine:
         line = self._connected(launch.app.group)
         host = self._plan.host_of(launch.app.group).label
         reading, writing = os.pipe()
-        is_told = line is not None and _say(line, partial(line.start, launch, writing, held))
+        is_told = line is not None and _say(line, partial(self._say_start, line, launch, writing, held))
         os.close(writing)
         if line is None or not is_told:
             os.close(reading)
@@ -215,6 +215,19 @@ class MergedEngine:
         self._tracked[launch.instance] = tracked
         self._reader.read(reading, partial(self._took, tracked))
         self._post(Spawned(launch.instance, launch.generation, line.pid))
+
+    def _say_start(self, line: HostLine, launch: Launch, pipe: int, held: socket.socket | None) -> None:
+        """Have a component started, and before the first on a shared port, its neighbours there answered for."""
+        if launch.app is not None and launch.app.prefix is not None and held is not None:
+            line.expect(launch.sockets[0].port, self._expected_at(launch.sockets[0].port, launch.app.group))
+        line.start(launch, pipe, held)
+
+    def _expected_at(self, port: int, group: str) -> list[Expected]:
+        return [
+            Expected(one.name, one.service, prefix)
+            for one in self._plan.components_of(group)
+            if one.port == port and (prefix := self._plan.services[one.service].prefix) is not None
+        ]
 
     def _renew(self, launch: Launch) -> None:
         tracked = self._tracked.get(launch.instance)
@@ -243,9 +256,10 @@ class MergedEngine:
 
     def _release(self, instance: str) -> None:
         launch = self._forget(instance)
-        app = launch.app if launch is not None else None
-        line = self._lines.get(app.group) if app is not None else None
+        group = self._plan.instances[instance].group if launch is None or launch.app is None else launch.app.group
+        line = self._lines.get(group)
         if line is not None:
+            line.known_ports.intersection_update(one.sockets[0].port for one, _ in self._launches.values())
             _say(line, partial(line.release, instance))
 
     def _forget(self, instance: str) -> Launch | None:

@@ -4,6 +4,7 @@
               a pipe and its sockets
     ► renew   as start, without descriptors: begin beside the one that runs, and come in its place when ready
     ► stop    name, generation            ► release  name            ► stand_in  as start, why; its sockets
+    ► expect  port; name, service and prefix of each component that is to be on it
     ► measure
     ◄ hello   group, pid                  ◄ runs     name, generation, since, for each that runs; then ◄ told
     ◄ ended   name, generation, code, why, asked, unshareable       ◄ measures  of each
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from .address import listen
 from .frames import Unpacker, pack
+from .front import Expected
 from .hosting import Host
 from .place import Order
 
@@ -120,6 +122,8 @@ class Channel:
                 self._host.stand_in(_order(head, payload), held, head["why"])
             case "renew":
                 self._host.renew(_order(head, payload))
+            case "expect":
+                self._host.expect(head["port"], [Expected(**one) for one in json.loads(payload)])
             case "stop":
                 self._host.stop(head["name"], head["generation"])
             case "release":

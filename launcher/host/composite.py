@@ -34,16 +34,12 @@ class Composite:
     """All of them, an ASGI app. `title` is what their description calls the whole."""
 
     def __init__(self, *, title: str) -> None:
+        #: Whose prefix is which.
         self._names: dict[str, str] = {}
         self._routes: dict[str, Mounted] = {}
         self._mounts = Mounts([])
         self._documents = Documents(self._mounts, self._names, title=title)
         self._mounts.replace("", self._documents)
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is mounted."""
-        return not self._names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._mounts(scope, receive, send)

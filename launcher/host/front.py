@@ -7,7 +7,7 @@ prefix is found. Knows sockets and gates; nothing of when components start or wh
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import suppress
 from contextvars import copy_context
 from time import perf_counter
@@ -15,16 +15,28 @@ from typing import TYPE_CHECKING, Any
 
 from .composite import Composite
 from .current import component
-from .gate import GOES_AWAY
+from .gate import GOES_AWAY, Gate
 from .listener import Listener
 
 if TYPE_CHECKING:
     import socket
 
-    from .gate import Gate, Measures
+    from .gate import Measures
 
 #: How long connections of a port that nobody has any more may take to close, in seconds.
 _LAST_ANSWERS = 1.0
+
+
+class Expected(Gate):
+    """What answers under the prefix of a component that has not been started yet: 503, as for one that has failed."""
+
+    strip = False
+
+    def __init__(self, name: str, *, service: str, prefix: str) -> None:
+        super().__init__(name)
+        self.name = name
+        self.service = service
+        self.prefix = prefix.rstrip("/")
 
 
 class Front(Composite):
@@ -33,7 +45,30 @@ class Front(Composite):
     def __init__(self, sockets: list[socket.socket], *, title: str) -> None:
         super().__init__(title=title)
         self._sockets = sockets
+        self._expected: dict[str, Expected] = {}
         self.listener = Listener(self._mounts, drain=_LAST_ANSWERS)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody is there, but for those that are only expected."""
+        return self._names.keys() <= self._expected.keys()
+
+    def expect(self, one: Expected) -> None:
+        """Answer for a component until it comes, unless it is there."""
+        if one.prefix not in self._names:
+            self._expected[one.prefix] = one
+            self.mount(one)
+
+    def expect_no_more(self, name: str) -> None:
+        """Answer for a component no more that has not come."""
+        for one in [one for one in self._expected.values() if one.name == name]:
+            del self._expected[one.prefix]
+            self.unmount(one)
+
+    def take_in(self, part: Part) -> None:
+        """A component has come."""
+        self._expected.pop(part.prefix, None)
+        self.mount(part)
 
     async def accept(self) -> None:
         """Answer on the sockets from now on, as nobody's code: a connection may bring requests for any component."""
@@ -67,7 +102,7 @@ class Part:
         self._requests: set[asyncio.Task[Any]] = set()
         #: How to say something to each open web socket.
         self._web_sockets: dict[asyncio.Task[Any], Any] = {}
-        front.mount(self)
+        front.take_in(self)
 
     @property
     def openapi_url(self) -> str | None:
@@ -128,16 +163,34 @@ class Fronts:
     """The shared ports of one process, by their addresses."""
 
     def __init__(self) -> None:
-        self._fronts: dict[object, Front] = {}
+        self._fronts: dict[tuple[str, int], Front] = {}
+        #: Who is expected on ports that nobody has yet.
+        self._expected: dict[int, list[Expected]] = {}
+
+    def expect(self, port: int, components: Iterable[Expected]) -> None:
+        """Have all these answered for on a port from its first component on, until each is there itself."""
+        fronts = [front for address, front in self._fronts.items() if address[1] == port]
+        if not fronts:
+            self._expected[port] = list(components)
+        for front in fronts:
+            for one in components:
+                front.expect(one)
+
+    def expect_no_more(self, name: str) -> None:
+        """Have a component answered for no more that has not come."""
+        for front in self._fronts.values():
+            front.expect_no_more(name)
 
     def at(self, sockets: list[socket.socket], *, title: str) -> Front:
         """The port that these sockets, or others of the same address, are of; those not needed are closed."""
-        address = sockets[0].getsockname()
+        address = sockets[0].getsockname()[:2]
         if address in self._fronts:
             for one in sockets:
                 one.close()
         else:
-            self._fronts[address] = Front(sockets, title=title)
+            front = self._fronts[address] = Front(sockets, title=title)
+            for expected in self._expected.pop(address[1], ()):
+                front.expect(expected)
         return self._fronts[address]
 
     def drop(self, front: Front) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from .boundary import Boundary, Bounds, beside
 from .component import Component, Ending
 from .current import component as current
 from .current import entered
-from .front import Fronts
+from .front import Expected, Fronts
 from .gate import Tenure
 from .importing import MainThread, full_collections_put_off, load
 from .isolation import Isolation
@@ -89,6 +89,10 @@ class Host:
         """Stop everything, and have `run` return."""
         self._asked_to_end.set()
 
+    def expect(self, port: int, components: Iterable[Expected]) -> None:
+        """Answer 503 for these on a shared port from its first component on, until each is started."""
+        self._fronts.expect(port, components)
+
     def start(self, order: Order, sockets: list[socket.socket], pipe: int | None) -> None:
         """Start a component; what it prints goes to `pipe`. A place that has answered for it goes on to do so."""
         place = self._place_of(order, sockets)
@@ -131,9 +135,11 @@ class Host:
                     )
 
     def release(self, name: str) -> None:
-        """Answer for a component no more, if it has ended."""
+        """Answer for a component no more, if it has ended, or has never begun."""
         place = self._places.get(name)
-        if place is not None and place.component is None:
+        if place is None:
+            self._fronts.expect_no_more(name)
+        elif place.component is None:
             del self._places[name]
             self._keep(asyncio.ensure_future(self._close(place)))
 

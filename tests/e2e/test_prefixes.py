@@ -165,6 +165,23 @@ def test_one_that_fails_answers_503_under_its_prefix(shop):
     assert ask(port, "/orders/healthz")[0] == 200
 
 
+def test_one_that_waits_answers_503_under_its_prefix(shop):
+    """As soon as the port answers at all, whatever it waits for: whoever asks may come back."""
+    os.mkfifo(shop.root / "gate")
+    with (shop.root / "profiles" / "dev.toml").open("a") as profile:
+        profile.write('[services.gate]\nkind = "task"\ncommand = "cat gate"\n')
+    running = shop.start("--set", 'services.catalog.depends_on=["orders", "gate"]')
+    running.until("orders ready after")
+    port = shop.status()["orders"]["port"]
+    code, text, headers = ask(port, "/catalog/healthz")
+    assert (code, headers["Retry-After"], headers["Content-Type"]) == (503, "2", "application/problem+json")
+    assert json.loads(text)["detail"] == "catalog.1: it has not started yet"
+    with (shop.root / "gate").open("w"):
+        pass
+    eventually(lambda: ask(port, "/catalog/healthz")[0] == 200)
+    assert running.stop() == 130
+
+
 SITE = """
 from fastapi import FastAPI
 app = FastAPI()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import socket
 import threading
+from collections import deque
 from textwrap import dedent
 
 import pytest
 
-from tests.host.hosted import hello
+from launcher.engines.hostline import Expected
+from tests.host.hosted import Hosted, hello
 
 pytestmark = pytest.mark.slow  # each test starts an interpreter with uvicorn
 
@@ -137,6 +139,42 @@ def test_one_that_is_released_is_mounted_no_more(host, calm):
     while (answer := gone.ask("/gone")).status == 503:
         pass
     assert (answer.status, json.loads(answer.text)["mounts"]) == (404, ["/calm"])
+
+
+def test_one_that_is_expected_is_answered_for(host):
+    """From the first component of the port on, as one that has failed is; the port needs no other to be closed."""
+    host.components["calm"] = calm = Hosted()
+    host.line.expect(calm.port, [Expected("calm", "calm", "/calm"), Expected("late.1", "late", "/late/")])
+    host.start("calm", hello("'calm'"), prefix="/calm")
+    assert calm.ask("/calm").text == "calm"
+    answer = calm.ask("/late/x")
+    assert (answer.status, json.loads(answer.text)["detail"]) == (503, "late.1: it has not started yet")
+    host.line.release("late.1")
+    while (answer := calm.ask("/late")).status == 503:
+        pass
+    assert (answer.status, json.loads(answer.text)["mounts"]) == (404, ["/calm"])
+
+
+def test_one_that_was_expected_has_its_requests_when_it_comes(host):
+    calm = host.start("calm", hello("'calm'"), prefix="/calm")
+    host.line.expect(calm.port, [Expected("late", "late", "/late")])
+    assert calm.ask("/calm").text == "calm"
+    assert calm.ask("/late").status == 503
+    late = beside(host, calm, "late", hello("'late'"))
+    assert late.ask("/late").text == "late"
+
+
+def test_a_port_where_others_are_only_expected_is_closed(host):
+    calm = host.start("calm", hello("'calm'"), prefix="/calm")
+    host.line.expect(calm.port, [Expected("late", "late", "/late")])
+    assert calm.ask("/late").status == 503
+    calm.listener.close()
+    host.stop("calm")
+    host.ended("calm")
+    host.line.release("calm")
+    statuses = iter(lambda: calm.ask("/late").status, 200)
+    with pytest.raises(ConnectionError):
+        deque(statuses, maxlen=0)
 
 
 def test_the_end_of_the_host_is_the_end_of_all(host, calm):
