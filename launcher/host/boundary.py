@@ -17,6 +17,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from .current import component
+from .exhausted import let_go
 
 if TYPE_CHECKING:
     from .gate import Measures
@@ -80,6 +81,9 @@ class Contained(Coroutine[Any, Any, Any]):
             return self._send(value)
         except FATAL as error:
             raise self._cancelled(error) from None
+        except MemoryError as error:
+            let_go(error)
+            raise
         finally:
             self._measures.busy += perf_counter() - began
 

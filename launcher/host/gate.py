@@ -12,6 +12,8 @@ from contextlib import suppress
 from time import perf_counter
 from typing import Any
 
+from .exhausted import let_go
+
 #: When somebody who was told 503 may ask again, in seconds.
 RETRY_AFTER = 2
 FAILURE = 500
@@ -104,6 +106,9 @@ class Gate:
             tenure.web_sockets.add(send)
             try:
                 await tenure.app(scope, receive, send)
+            except MemoryError as error:
+                let_go(error)
+                raise
             finally:
                 tenure.web_sockets.discard(send)
                 tenure.left()
@@ -118,8 +123,9 @@ class Gate:
 
         try:
             await tenure.app(scope, receive, noting)
-        except (Exception, SystemExit):
+        except (Exception, SystemExit) as error:
             measures.errors += 1
+            let_go(error)
             raise
         finally:
             tenure.left()

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from typing import Any
 
+from .exhausted import let_go
 from .target import CannotServe
 
 #: uvicorn's, so that what an app says of its own failure is printed as everybody knows it.
@@ -85,6 +86,7 @@ class Lifespan:
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001  (an app may raise what it likes, and end itself alone by it)
+            let_go(error)
             self._error = error
 
     async def _receive(self) -> dict[str, str]:

@@ -11,6 +11,8 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .exhausted import let_go
+
 if TYPE_CHECKING:
     from types import ModuleType
 
@@ -76,6 +78,7 @@ def load_app(target: Target) -> tuple[Any, bool]:
         try:
             app = app()
         except Exception as error:
+            let_go(error)
             raise CannotServe(f'the factory "{target.name}" raised {type(error).__name__}', origin=error) from error
     if not callable(app):
         source = f'what "{target.name}()" returned' if target.is_factory else f'"{target.name}"'
@@ -107,6 +110,7 @@ def _module(name: str) -> ModuleType:
         )
         raise CannotServe(f'there is no module "{name}"{hint}; looked in {", ".join(looked) or "sys.path"}') from None
     except Exception as error:
+        let_go(error)
         raise CannotServe(f'importing "{name}" raised {type(error).__name__}', origin=error) from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from http.client import HTTPConnection, IncompleteRead
 from textwrap import dedent
 
@@ -127,6 +128,30 @@ def test_what_cannot_be_served_is_told_and_answered_for(up, source, app, sentenc
     assert status == 503
     assert sentence in problem.replace("\\", "")
     assert ask(project, "calm") == (200, "calm")
+
+
+#: Takes more than its process may, the first time; what the module keeps goes with it.
+GREEDY = """
+import os, resource
+if not os.path.exists("greedy"):
+    open("greedy", "w").close()
+    with open("/proc/self/statm") as sizes:
+        limit = int(sizes.read().split()[0]) * resource.getpagesize() + (64 << 20)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+    taken = []
+    while True:
+        taken.append(bytes(1000))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the limit is not kept")
+def test_one_that_takes_too_much_memory_is_tried_again(up):
+    """By its own policy, in the same process."""
+    project = up(GREEDY + asgi(), keys="restart = { delay = 0.01 }\n")
+    status = project.status()
+    assert {name: status[name]["restarts"] for name in ("rude", "host.apps")} == {"rude": 1, "host.apps": 0}
+    assert [ask(project, name) for name in ("rude", "calm")] == [(200, "rude"), (200, "calm")]
+    eventually(lambda: 'importing "rude" raised MemoryError' in project.run("history", "rude").stdout)
 
 
 HANGS = {

@@ -89,6 +89,10 @@ CASES = {
         "[services.a]\ncommand = 'x'\nplacement = 'forked'",
         ["1009 :3: services.a.placement: is for an `app` only, and this service has none"],
     ),
+    "limits in a shared process": (
+        "[launcher]\nmode = 'single'\n[services.a]\napp = 'a:app'\nlimits.memory = '64MB'",
+        ["7001 :5: services.a.limits: cannot be kept in a process that several services share"],
+    ),
     "what Python reads when it starts": (
         "[launcher]\nmode = 'forked'\n[services.a]\napp = 'a:b'\nenv = { PYTHONPATH = 'lib', A = '1' }",
         ["7001 :5: services.a.env.PYTHONPATH: is read when a program starts, and a forked service finds its Python"],
