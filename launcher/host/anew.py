@@ -1,8 +1,9 @@
 """A component's own modules, imported anew beside the old ones, which go on to serve until they are let go of.
 
 Its own are those in its folders that it imports and no other component does, functions' imports included, as their
-source says. Where what it shares with others has changed too, or one of its own is written in C, nothing can be done
-here: a new process has to be. Runs on the main thread; knows modules, nothing of what serves.
+source says. Where what it shares with others has changed too, or what nobody's source names has to do with it, or one
+of its own is written in C, nothing can be done here: a new process has to be. Runs on the main thread; knows modules,
+nothing of what serves.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import importlib
 import linecache
 import os
 import sys
-from collections.abc import Callable, Collection, Iterable
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from functools import cache
-from importlib.util import cache_from_source
+from importlib.util import cache_from_source, resolve_name
 from typing import TYPE_CHECKING, TypeVar
 
 from .folders import INSTALLED
@@ -31,6 +33,8 @@ T = TypeVar("T")
 #: What a file was when it was imported: the time of its last change and its size.
 Stamp = tuple[int, int]
 
+#: What imports a module by a name that is a text.
+CALLS = ("import_module", "__import__")
 #: After so many times the modules left behind, some 70 KB each time for a small app, ask for a new process.
 MOST = 50
 
@@ -45,11 +49,15 @@ class Sources:
     def __init__(self) -> None:
         self._stamps: dict[str, Stamp] = {}
         self._times = 0
+        self._began = time.time_ns()
+        #: All components that have been here, by name.
+        self._known: dict[str, Description] = {}
 
-    def note(self, described: Description) -> None:
-        """An import has ended: take down what is new."""
-        for file in _local(described.folders).values():
-            if file not in self._stamps and (stamp := _stamp(file)) is not None:
+    def note(self, described: Description, before: Collection[str]) -> None:
+        """An import has ended: take down what is new since there were the modules `before`."""
+        self._known[described.name] = described
+        for name, file in _local(described.folders).items():
+            if name not in before and file not in self._stamps and (stamp := _stamp(file)) is not None:
                 self._stamps[file] = stamp
 
     def anew(self, own: Collection[str], described: Description, load: Callable[[], T]) -> T:
@@ -81,14 +89,15 @@ class Sources:
             raise CannotAnew(f"old modules of {self._times} replacements have been left behind")
         local = _local(described.folders)
         used = _used(described.module, local)
-        taken: dict[str, str] = {}
-        for other in others:
-            taken.update(dict.fromkeys(_used(other.module, local), other.name))
+        here = {other.name: other for other in others}
+        by_name = {name: _used(other.module, local) for name, other in {**self._known, **here}.items()}
+        taken = {name: other for other in here for name in by_name[other]}
         for name in sorted(used & taken.keys()):
             file = local[name]
-            if file in self._stamps and _stamp(file) != self._stamps[file]:
+            if self._has_changed(file):
                 raise CannotAnew(f'{file} has changed, which "{taken[name]}" has imported too')
         own = used - taken.keys()
+        self._see_to_strangers(own, local, used.union(*by_name.values()))
         for name in sorted(own):
             if not local[name].endswith(".py"):
                 raise CannotAnew(f"its module {name} is no Python code ({local[name]})")
@@ -96,6 +105,27 @@ class Sources:
             by = f', which is "{taken[described.module]}" too' if described.module in taken else ""
             raise CannotAnew(f"its module {described.module} is not in its folders alone{by}")
         return own
+
+    def _see_to_strangers(self, own: set[str], local: dict[str, str], named: set[str]) -> None:
+        """See that modules which no source has named have nothing to do with these; raises CannotAnew where they may.
+
+        They were imported by a name that was made when it was needed. By whom cannot be told.
+        """
+        for name in sorted(local.keys() - named):
+            file = local[name]
+            if self._has_changed(file):
+                raise CannotAnew(f"{file} has changed, and who imports it cannot be told")
+            if reached := own.intersection(_used(name, local)) - set(_packages_of(name)):
+                raise CannotAnew(f"{file} imports {min(reached)}, and who imports that file cannot be told")
+
+    def _has_changed(self, file: str) -> bool:
+        """Whether a file is not as it was when it was imported; if that was by the way, as when this process began."""
+        if file in self._stamps:
+            return _stamp(file) != self._stamps[file]
+        try:
+            return os.stat(file).st_ctime_ns > self._began  # noqa: PTH116  (as above)
+        except OSError:
+            return True
 
 
 def _local(folders: Iterable[str]) -> dict[str, str]:
@@ -145,7 +175,25 @@ def _imports(name: str, file: str) -> list[str]:
     except (OSError, SyntaxError, ValueError):
         return []  # its import will say so
     is_package = os.path.basename(file) == "__init__.py"  # noqa: PTH119  (as above)
-    return [named.name for named in named_in(ast.walk(tree), name, is_package=is_package)]
+    nodes = list(ast.walk(tree))
+    package = name if is_package else name.rpartition(".")[0]
+    return [*(named.name for named in named_in(nodes, name, is_package=is_package)), *_called_for(nodes, package)]
+
+
+def _called_for(nodes: Iterable[ast.AST], package: str) -> Iterator[str]:
+    """What `import_module("…")` and `__import__("…")` name, where it stands there as it is."""
+    for node in nodes:
+        match node:
+            case ast.Call(func=ast.Name(id=call) | ast.Attribute(attr=call), args=[ast.Constant(value=str(name)), *_]):
+                if call in CALLS:
+                    with suppress(ImportError):  # it will say so
+                        yield resolve_name(name, package)
+
+
+def _packages_of(name: str) -> Iterator[str]:
+    """The packages that a module stands in."""
+    while name := name.rpartition(".")[0]:
+        yield name
 
 
 def _bindings(names: Iterable[str]) -> list[tuple[ModuleType, str, object]]:

@@ -303,6 +303,7 @@ class Host:
         """Import the app of a component; modules of its `own` are in the process already, and imported anew."""
         self.importing = order.name
         began = time.monotonic()
+        before = frozenset(sys.modules)
 
         def do() -> tuple[Any, bool]:
             return load(order.target, order.paths)
@@ -312,9 +313,9 @@ class Host:
                 loaded = self.isolation.imported(
                     order.name, (lambda: self._sources.anew(own, order.described, do)) if own else do
                 )
-            self._sources.note(order.described)
         finally:
             self.importing = ""
+            self._sources.note(order.described, before)
         if place.part is not None:
             place.part.look_at(loaded[0])
         _notify(order, f"X_LAUNCHER_IMPORT_SECONDS={time.monotonic() - began:.6f}")

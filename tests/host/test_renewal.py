@@ -139,6 +139,85 @@ def test_what_others_share_and_has_changed_needs_a_process(host):
     assert one.ask("/").text == "one"
 
 
+CALLS = {
+    "import_module": "importlib.import_module('pack.parts')",
+    "a part of it": "import_module('.parts', 'pack')",
+    "in its own package": "import_module('.parts', __package__)",
+    "__import__": "__import__('pack.parts', fromlist=['parts'])",
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_a_module_that_is_named_in_a_call_is_its_own_too(host, call):
+    (host.folder / "pack").mkdir()
+    (host.folder / "pack" / "parts.py").write_text("NAME = 'old part'")
+    source = f"import importlib\nfrom importlib import import_module\nNAME = {call}.NAME\n"
+    (host.folder / "pack" / "main.py").write_text(source)
+    one = host.start_ready("one", "from pack.main import NAME\n" + hello("NAME"))
+    (host.folder / "pack" / "parts.py").write_text("NAME = 'new part'")
+    told = host.renew("one", "from pack.main import NAME\n" + hello("NAME"))
+    assert (told.is_done, told.why) == (True, "3 modules of its own imported anew")
+    assert one.ask("/").text == "new part"
+
+
+def test_a_neighbours_module_that_is_named_in_a_call_is_not_its_own(host):
+    (host.folder / "common.py").write_text("X = 1")
+    one = host.start_ready("one", "import common\n" + hello("str(id(common))"))
+    host.start_ready("two", "common = __import__('common')\n" + hello("str(id(common))"))
+    assert host.renew("one", "import common\n" + hello("str(id(common))")).why == "1 module of its own imported anew"
+    assert host.components["two"].ask("/").text == one.ask("/").text
+
+
+#: Imports a module by a name that stands in no source.
+BY_ANY_NAME = "import importlib\nplugin = importlib.import_module('plug' + 'in')\n"
+
+
+def test_a_module_that_no_source_names_needs_a_process_when_it_has_changed(host):
+    """Whether it is the component's or a neighbour's cannot be told; unchanged, it stays."""
+    plugin = host.folder / "plugin.py"
+    plugin.write_text("NAME = 'old'")
+    one = host.start_ready("one", BY_ANY_NAME + hello("plugin.NAME"))
+    assert host.renew("one", BY_ANY_NAME + hello("plugin.NAME + '!'")).is_done
+    plugin.write_text("NAME = 'newer'")
+    told = host.renew("one", BY_ANY_NAME + hello("plugin.NAME"))
+    assert (told.why, told.needs_process) == (f"{plugin} has changed, and who imports it cannot be told", True)
+    assert one.ask("/").text == "old!"
+
+
+def test_a_module_that_no_source_names_and_that_uses_its_own_needs_a_process(host):
+    """It would go on with the old ones."""
+    plugin = host.folder / "plugin.py"
+    plugin.write_text("from parts import Part")
+    (host.folder / "parts.py").write_text("class Part: ...")
+    source = "import parts\n" + BY_ANY_NAME + hello("str(plugin.Part is parts.Part)")
+    one = host.start_ready("one", source)
+    told = host.renew("one", source)
+    assert (told.why, told.needs_process) == (f"{plugin} imports parts, and who imports that file cannot be told", True)
+    assert one.ask("/").text == "True"
+
+
+def test_what_was_imported_while_it_served_has_changed_if_it_did_so_since_the_process_began(host):
+    """Of it there is no other mark to go by."""
+    common = host.folder / "common.py"
+    common.write_text("X = 1")
+    source = "def text():\n    import common\n    return str(common.X)\n" + hello("").partition("\n")[2]
+    one = host.start_ready("one", source)
+    host.start_ready("two", source)
+    told = host.renew("one", source)
+    assert (told.why, told.needs_process) == (f'{common} has changed, which "two" has imported too', True)
+    assert one.ask("/").text == "1"
+
+
+def test_modules_of_one_that_has_gone_are_no_ones_reason(host):
+    (host.folder / "parts.py").write_text("X = 1")
+    host.start_ready("two", "import parts\n" + hello("'two'"))
+    host.stop("two")
+    host.ended("two")
+    host.start_ready("one", hello("'one'"))
+    (host.folder / "parts.py").write_text("X = 1234")
+    assert host.renew("one", hello("'new'")).is_done
+
+
 def test_two_changes_within_a_second_are_two(host):
     """Python tells files by the second and the size: what it has compiled is not trusted."""
     one = host.start_ready("one", app("aaa"))
