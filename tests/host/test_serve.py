@@ -65,7 +65,7 @@ def test_one_app_loads_nothing_of_what_keeps_many_apart(write):
     own = '" ".join(name for name in sys.modules if name.startswith("launcher_host."))'
     with serving_ready("hello:app", directory=write(hello="import sys\n" + hello(own))) as server:
         loaded = {name.partition(".")[2] for name in server.ask("/").text.split()}
-    needed = "boundary command component current gate importing lifespan listener notify one target"
+    needed = "boundary command component current exhausted gate importing lifespan listener notify one target"
     assert loaded == set(needed.split())
 
 
