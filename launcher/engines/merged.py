@@ -288,8 +288,11 @@ class MergedEngine:
     def _lose(self, group: str, line: HostLine) -> None:
         """The host is gone, and with it all that ran in it."""
         del self._lines[group]
+        self._reader.end_of(line.pid, partial(self._end_all, group, line))
+
+    def _end_all(self, group: str, line: HostLine, code: int | None) -> None:
         label = self._plan.host_of(group).label
-        cause, when = read_blame(channel_of(self._folder, group))
+        cause, when = read_blame(channel_of(self._folder, group), code)
         by = f", by {self._plan.instances[cause].label}" if cause in self._tracked else ""
         for tracked in [one for one in self._tracked.values() if one.group == group]:
             run = tracked.run

@@ -20,6 +20,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from queue import Empty, SimpleQueue
 from typing import IO
@@ -46,6 +47,10 @@ _BURST = 0.01
 #: of a hundred services 15 ms, in which the loop waits for the interpreter.
 _NAP, _LONGEST_NAP = 0.001, 0.016
 
+#: Of how many that have ended it is remembered how; and how long the word of an end may take, in seconds.
+_REMEMBERED = 64
+_END_PATIENCE = 1.0
+
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -65,6 +70,8 @@ class Reader:
         self._paused = False
         self._closing = False
         self._newborn: set[int] = set()
+        self._ends: dict[int, int | None] = {}
+        self._asked: dict[int, list[Ended]] = {}
         #: Whether `call_soon` need wake nobody: the queue will be looked at soon. And how soon, in seconds.
         self._napping = False
         self._nap = _NAP
@@ -168,10 +175,26 @@ class Reader:
 
     def watch(self, pid: int, ended: Ended) -> None:
         """Tell `ended` when the process ends; a child is reaped then. A pid below zero is a process group."""
-        needs_look = self._exits.watch(pid, ended)
+        self._ends.pop(pid, None)
+        needs_look = self._exits.watch(pid, partial(self._ended, pid, ended))
         self._newborn.discard(pid)
         if needs_look:  # it may have ended before it was watched
             self.when_quiet(_nothing)
+
+    def end_of(self, pid: int, told: Ended) -> None:
+        """Tell how a process that is watched here has ended, or ends within a second; None: that is not known here."""
+        if not self._exits.watches(pid):
+            told(self._ends.get(pid))
+            return
+        asked = self._asked.setdefault(pid, [])
+        asked.append(told)
+
+        def give_up() -> None:
+            if told in asked:
+                asked.remove(told)
+                told(None)
+
+        self.after(_END_PATIENCE, give_up)
 
     def owns(self, pid: int) -> bool:
         """Whether somebody here watches this process, or will: it's no orphan."""
@@ -217,6 +240,15 @@ class Reader:
             self._look_by = time.monotonic() + _BURST
         if action not in self._looks:
             self._looks.append(action)
+
+    def _ended(self, pid: int, ended: Ended, code: int | None) -> None:
+        self._ends[pid] = code
+        if len(self._ends) > _REMEMBERED:
+            del self._ends[next(iter(self._ends))]
+        asked = self._asked.pop(pid, [])
+        while asked:
+            asked.pop()(code)
+        ended(code)
 
     def _run(self) -> None:
         while not self._closing:

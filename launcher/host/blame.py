@@ -1,13 +1,15 @@
 """Which component takes the process with it, written where that can still be read when the process is gone.
 
 A few bytes in a file beside the channel: written while a component's module is imported, which may crash, and by
-`os._exit`. A crash while requests are answered is nobody's: which of them it was cannot be told.
+`os._exit`. A crash while requests are answered is nobody's: which of them it was cannot be told. Nor is it anybody's
+when the process is ended from outside, whatever it was at just then.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _AT_MOST = 1000
+#: The signals by which code ends its own process; by any other somebody else does.
+OWN = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 
 
 def blame_of(channel: str) -> str:
@@ -22,8 +26,13 @@ def blame_of(channel: str) -> str:
     return f"{channel.removesuffix('.sock')}.blame"
 
 
-def read_blame(channel: str) -> tuple[str, str]:
-    """The component that took the host along, and when that was, in words; two empty texts: nobody is known to."""
+def read_blame(channel: str, code: int | None = None) -> tuple[str, str]:
+    """The component that took the host along, and when that was, in words; two empty texts: nobody is known to.
+
+    `code`: how the host has ended, below zero by this signal; None: that is not known.
+    """
+    if code is not None and code < 0 and -code not in OWN:
+        return "", ""
     try:
         with open(blame_of(channel), "rb") as file:  # noqa: PTH123  (pathlib is a megabyte that an app may not need)
             told = json.loads(file.read(_AT_MOST))

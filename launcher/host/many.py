@@ -51,7 +51,7 @@ def serve_many(path: str, *, group: str, grace: float) -> int:
     def cut_off() -> None:
         last_words.cut_off(host.importing, main.place())
 
-    _obey_signals(loop, host, grace, cut_off)
+    _obey_signals(loop, host, blame, grace, cut_off)
     thread = threading.Thread(target=_turn, args=(loop, host, channel, main, cut_off), name="loop", daemon=True)
     thread.start()
     main.serve()
@@ -90,9 +90,12 @@ async def _run(host: Host, channel: Channel) -> None:
     channel.close()
 
 
-def _obey_signals(loop: asyncio.AbstractEventLoop, host: Host, grace: float, cut_off: Callable[[], None]) -> None:
+def _obey_signals(
+    loop: asyncio.AbstractEventLoop, host: Host, blame: Blame, grace: float, cut_off: Callable[[], None]
+) -> None:
     def stop(_number: int, _frame: FrameType | None) -> None:
         host.isolation.end()
+        blame.settle("", "")  # whoever does not end now is not why the process does
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         deadline = threading.Timer(grace, cut_off)

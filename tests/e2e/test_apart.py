@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from http.client import HTTPConnection
 
 import pytest
@@ -79,6 +81,23 @@ def test_it_lives_like_any_other_from_then_on(up):
     assert up.run("stop").returncode == 0
     assert not list((up.root / ".launcher" / "dev").glob("*.blame"))
     assert "in       host.apps" in up.run("plan").stdout.partition("  bad\n")[2]
+
+
+def test_one_during_whose_import_the_process_is_killed_is_not_to_blame(project):
+    """Whoever did that; all start again, and nobody is moved."""
+    write(project)
+    os.mkfifo(project.root / "gate")
+    project.file("bad.py", f"print('begun', flush=True)\nopen('gate').close()\n{ANSWERS}")
+    running = project.start()
+    for _ in range(2):
+        running.until("begun")
+        running.output = ""
+        os.kill(project.status()["host.apps"]["pid"], signal.SIGKILL)
+        running.until(r"bad backoff: host\.apps, in which it ran, has ended; starts again")
+    running.until("begun")
+    with (project.root / "gate").open("w"):
+        pass
+    eventually(lambda: project.status()["bad"]["state"] == "ready")
 
 
 #: What `bad` does at its import; who cannot be in one process with the others then, and why.

@@ -31,11 +31,14 @@ def heard() -> Heard:
     return Heard()
 
 
-def spawn(reader: Reader, ended: Callable[[int | None], None], *argv: str) -> None:
+def spawn(reader: Reader, ended: Callable[[int | None], None], *argv: str, stdin: int | None = None) -> int:
     """A child in a session of its own that the reader watches."""
-    pid, output = reader.beget(lambda: subprocess.Popen(argv, start_new_session=True, stdout=subprocess.PIPE))
+    pid, output = reader.beget(
+        lambda: subprocess.Popen(argv, start_new_session=True, stdin=stdin, stdout=subprocess.PIPE)
+    )
     output.close()
     reader.call(lambda: reader.watch(pid, ended))
+    return pid
 
 
 def test_actions_run_in_their_order_in_one_thread(reader: Reader, heard: Heard) -> None:
@@ -202,3 +205,29 @@ def test_a_group_is_watched_where_nothing_else_can_be(heard: Heard) -> None:
     group.wait()
     assert heard.next() is None
     reader.close()
+
+
+def test_how_a_process_ended_is_told_to_whoever_asks(reader: Reader, heard: Heard) -> None:
+    """Before its end or after it; of one that is not watched here nothing is known."""
+    gate, opens = os.pipe()
+    pid = spawn(reader, lambda _code: None, "/bin/sh", "-c", "read line; exit 7", stdin=gate)
+    reader.call(lambda: reader.end_of(pid, heard.put))
+    reader.call(lambda: reader.end_of(os.getpid(), heard.put))
+    assert heard.next() is None
+    os.close(gate)
+    os.close(opens)
+    assert heard.next() == 7
+    reader.call(lambda: reader.end_of(pid, heard.put))
+    assert heard.next() == 7
+
+
+def test_one_that_does_not_end_is_not_waited_for(reader: Reader, heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks is told that it is not known, and once is enough."""
+    monkeypatch.setattr("launcher.engines.reader._END_PATIENCE", 0.02)
+    gate, opens = os.pipe()
+    pid = spawn(reader, heard.put, "/bin/sh", "-c", "read line; exit 7", stdin=gate)
+    reader.call(lambda: reader.end_of(pid, heard.put))
+    assert heard.next() is None
+    os.close(gate)
+    os.close(opens)
+    assert heard.next() == 7

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import http.client
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
 import pytest
 
 from launcher.host import channel_of
-from launcher.host.blame import blame_of, read_blame
+from launcher.host.blame import Blame, blame_of, read_blame
 from tests.host.hosted import Host, hello
 
 pytestmark = pytest.mark.slow  # each test starts an interpreter with uvicorn
@@ -68,6 +69,38 @@ def test_a_fork_that_ends_is_nothing_to_the_process(host):
     host.process.kill()
     assert host.is_lost()
     assert read_blame(channel_of(str(host.folder), "apps")) == ("", "")
+
+
+CODES = {
+    "by a crash": (-signal.SIGSEGV, True),
+    "by an abort": (-signal.SIGABRT, True),
+    "by itself": (3, True),
+    "by a kill": (-signal.SIGKILL, False),
+    "by being asked": (-signal.SIGTERM, False),
+    "not known": (None, True),
+}
+
+
+@pytest.mark.parametrize(("code", "is_blamed"), CODES.values(), ids=CODES)
+def test_what_ends_a_process_from_outside_is_nobodys_doing(folder, code, is_blamed):
+    channel = channel_of(str(folder), "apps")
+    with Blame(channel).on("bad", "while it was imported"):
+        assert read_blame(channel, code) == (("bad", "while it was imported") if is_blamed else ("", ""))
+
+
+def test_who_is_imported_for_too_long_when_the_process_is_to_end_is_not_why_it_does():
+    """It is cut off; but it was SIGTERM that came first."""
+    folder = Path(tempfile.mkdtemp(prefix="lh-"))
+    host = Host(folder, grace=0.2)
+    try:
+        bad = host.start("bad", "import threading\nprint('begun')\nthreading.Event().wait()\n")
+        bad.says("begun")
+        assert read_blame(channel_of(str(folder), "apps"))[0] == "bad"
+        assert host.end() == 1
+        assert read_blame(channel_of(str(folder), "apps")) == ("", "")
+    finally:
+        host.close()
+        shutil.rmtree(folder)
 
 
 def test_nobody_is_to_blame_for_an_end_in_good_order(host):
