@@ -8,8 +8,12 @@ from launcher import __version__
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from pathlib import Path
 
     from launcher.plan.model import Plan
+
+#: How long a launcher that runs may take to tell of its plan, in seconds.
+PATIENCE = 2.0
 
 
 def plan(args: Namespace) -> int:
@@ -74,4 +78,23 @@ def history(args: Namespace) -> int:
 def _plan(args: Namespace) -> Plan:
     from launcher.cli.target import target_of  # noqa: PLC0415
 
-    return target_of(args, args.words).plan_of_named()
+    target = target_of(args, args.words)
+    made = target.plan_of_named()
+    return _as_it_runs(made, target.folder) if any(one.is_component for one in made.instances.values()) else made
+
+
+def _as_it_runs(made: Plan, folder: Path) -> Plan:
+    """The plan with what a launcher that runs has moved meanwhile: a start joins that one."""
+    from launcher.control.running import holder  # noqa: PLC0415
+    from launcher.errors import LauncherError  # noqa: PLC0415
+
+    if holder(folder) is None:
+        return made
+    from launcher.control.client import Client  # noqa: PLC0415
+    from launcher.plan.build import from_json  # noqa: PLC0415
+    from launcher.plan.placement import as_placed  # noqa: PLC0415
+
+    try:
+        return as_placed(made, from_json(Client(folder=folder, patience=PATIENCE).get("/profile")))
+    except LauncherError:
+        return made  # it is on its way, or is of another version

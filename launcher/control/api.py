@@ -114,7 +114,7 @@ class Api:
         return Response(text, headers={"Content-Type": metrics.CONTENT_TYPE})
 
     async def graph(self, _: Request, _query: Query) -> Response:
-        plan = self._sources.plan
+        plan = await self._bridge.plan()
         nodes = [
             wire.Node(
                 service=name,
@@ -139,7 +139,7 @@ class Api:
         return _json(self._sources.timeline())
 
     async def profile(self, _: Request, _query: Query) -> Response:
-        return Response(mask_urls(json.encode(masked(self._sources.plan)).decode()), media_type=JSON)
+        return Response(mask_urls(json.encode(masked(await self._bridge.plan())).decode()), media_type=JSON)
 
     async def openapi(self, _: Request, _query: Query) -> Response:
         from launcher.control.openapi import document  # noqa: PLC0415  (for those who ask)

@@ -23,7 +23,7 @@ from launcher.observe.counters import Counters
 from launcher.observe.hub import Batch
 from launcher.observe.journal import Journal
 from launcher.observe.timeline import Timeline
-from launcher.orchestrator.events import Event, Outcome, Post, Reply, SnapshotAsked
+from launcher.orchestrator.events import Event, Outcome, PlanAsked, Post, Reply, SnapshotAsked
 from launcher.orchestrator.snapshot import Changed, Snapshot
 from launcher.plan.model import Plan
 from launcher.plan.names import service_of
@@ -44,6 +44,7 @@ class Sources(Struct, frozen=True, kw_only=True):
     """What the server is told of and asks: the launcher, seen from its control socket."""
 
     folder: Path
+    #: As it was at the start.
     plan: Plan
     post: Post
     follow: Follow
@@ -120,6 +121,13 @@ class Bridge:
             self.sources.post(SnapshotAsked(lambda snapshot: resolve((snapshot, self.sources.journal.last))))
         self._seen = await future
         return self._seen
+
+    async def plan(self) -> Plan:
+        """The plan that runs, with whatever was placed elsewhere meanwhile; raises LauncherGone."""
+        future: asyncio.Future[Plan] = self._question()
+        if not future.done():
+            self.sources.post(PlanAsked(self._resolver(future)))
+        return await future
 
     async def measured(self) -> Mapping[str, Measured]:
         """What the components of shared processes have done, by instance; raises LauncherGone."""

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from launcher.errors import LauncherError
 from launcher.orchestrator.snapshot import Snapshot
+from launcher.plan.model import Plan
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -224,6 +225,12 @@ class SnapshotAsked(Struct, frozen=True):
     answer: Callable[[Snapshot], None]
 
 
+class PlanAsked(Struct, frozen=True):
+    """Somebody wants to see the plan by which it goes now."""
+
+    answer: Callable[[Plan], None]
+
+
 Event = (
     Opened
     | Adopted
@@ -246,6 +253,7 @@ Event = (
     | WaitAsked
     | CheckAsked
     | SnapshotAsked
+    | PlanAsked
 )
 
 #: Puts an event into the loop's queue; callable from any thread, returns at once.

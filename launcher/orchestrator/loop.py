@@ -27,6 +27,7 @@ from launcher.orchestrator.events import (
     LeaveAsked,
     Opened,
     Outcome,
+    PlanAsked,
     RestartAsked,
     Signalled,
     SnapshotAsked,
@@ -234,9 +235,8 @@ class Loop:
                 self._signalled(number)
             case LeaveAsked():
                 self._left = True
-            case SnapshotAsked(answer):
-                self.stage.telling.tell()
-                answer(self.snapshot)
+            case SnapshotAsked() | PlanAsked():
+                self._show(event)
             case StartAsked() | StopAsked() | RestartAsked() | WaitAsked() | CheckAsked():
                 self._obey(event)
             case Checked():
@@ -245,6 +245,13 @@ class Loop:
                 life = self._current(event.instance, event.generation)
                 if life is not None:
                     reactions.react(self.stage, life, event)
+
+    def _show(self, asked: SnapshotAsked | PlanAsked) -> None:
+        if isinstance(asked, SnapshotAsked):
+            self.stage.telling.tell()  # who asks is to have heard of all that it shows
+            asked.answer(self.snapshot)
+        else:
+            asked.answer(self.stage.plan)
 
     def _current(self, name: str, generation: int) -> Life | None:
         """The instance, if the event is about its latest start and it has one under way."""

@@ -41,6 +41,8 @@ class Instance(Struct, frozen=True, kw_only=True):
     group: str = ""
     #: Why it is placed there, in that process or in its own, where the launcher has chosen.
     placed: str = ""
+    #: Whether that was while it ran: it was planned to be elsewhere.
+    moved: bool = False
 
     @property
     def is_component(self) -> bool:

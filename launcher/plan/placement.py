@@ -104,12 +104,21 @@ def apart(plan: Plan, service: str, why: str) -> Plan:
     first = plan.instances_of(service)[0]
     host = plan.host_of(first.group)
     instances = {
-        name: replace(one, engine=host.engine, group="", placed=why) if one.service == service else one
+        name: replace(one, engine=host.engine, group="", placed=why, moved=True) if one.service == service else one
         for name, one in plan.instances.items()
     }
     edges = tuple(one for one in plan.edges if (one.dependent, one.dependency) != (service, host.service))
     layers = graph.layers(list(plan.services), [(edge.dependent, edge.dependency) for edge in edges])
     return replace(plan, instances=instances, edges=edges, layers=layers)
+
+
+def as_placed(plan: Plan, running: Plan) -> Plan:
+    """The plan with those components in processes of their own that were moved there in the plan that runs."""
+    for one in running.instances.values():
+        here = plan.instances.get(one.name)
+        if one.moved and here is not None and here.is_component:
+            plan = apart(plan, one.service, one.placed)
+    return plan
 
 
 def _host(profile: Profile, members: Sequence[str], problems: list[LauncherError]) -> Service:

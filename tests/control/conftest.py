@@ -27,7 +27,7 @@ from launcher.errors import HistoryUnreadable
 from launcher.observe.counters import Counters
 from launcher.observe.journal import Journal
 from launcher.observe.timeline import Timeline
-from launcher.orchestrator.events import Outcome, SnapshotAsked
+from launcher.orchestrator.events import Outcome, PlanAsked, SnapshotAsked
 from launcher.orchestrator.orders import Run
 from launcher.orchestrator.snapshot import Changed, InstanceView, Noted, Reason, Snapshot, State
 from tests.plan.plans import plan_of
@@ -96,11 +96,11 @@ class Loop:
 
     def post(self, event: object) -> None:
         """Called by the server."""
-        if not isinstance(event, SnapshotAsked):
+        if not isinstance(event, SnapshotAsked | PlanAsked):
             self._commands.put(event)
         elif not self.over:
             with self._telling:
-                event.answer(self.snapshot)
+                event.answer(self.snapshot if isinstance(event, SnapshotAsked) else PLAN)
 
     def tell(self, news: Changed | Noted) -> None:
         """Something happens."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from http.client import HTTPConnection
 
 import pytest
 
+from launcher.control.client import Client
 from tests.e2e.project import eventually, free_ports
 
 pytestmark = pytest.mark.slow
@@ -137,6 +139,22 @@ def test_with_mode_auto_one_whose_import_cannot_be_shared_is_moved(project, sour
     told = (project.root / ".launcher" / "dev" / "launcher.log").read_text(encoding="utf-8")
     assert f"{moved} gets a process of its own: {reason}" in told
     eventually(lambda: f"it cannot share a process (E7005): {reason}" in project.run("history", moved).stdout)
+
+
+def test_the_plan_shows_where_it_is(project):
+    """That of the launcher that runs, which a start would join: in the API, and for people."""
+    assert begin_by_choice(project, CANNOT_SHARE["runs a loop"][0]).returncode == 0
+    client = Client(folder=project.root / ".launcher" / "dev")
+    one = json.loads(client.get("/profile"))["instances"]["bad.1"]
+    assert (one["engine"], one["group"], one["moved"]) == ("local", "", True)
+    needs = {one["service"]: one["depends_on"] for one in json.loads(client.get("/graph"))["services"]}
+    assert needs["bad"] == []
+    assert [each["service"] for each in needs["late"]] == ["host.apps", "bad"]
+    assert "in       its own process: its import calls asyncio.run" in project.run("plan").stdout
+    assert "bad\n└─ host.apps" not in project.run("graph", "bad").stdout
+    assert json.loads(project.run("plan", "--json").stdout)["instances"]["bad.1"]["moved"] is True
+    assert project.run("stop").returncode == 0
+    assert "its import calls asyncio.run" not in project.run("plan").stdout
 
 
 def test_nobody_but_itself_answers_on_its_port_then(project):
