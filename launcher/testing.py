@@ -143,7 +143,7 @@ class FakeEngine:
         self,
         name: EngineName = EngineName.LOCAL,
         *,
-        can: frozenset[Can] = frozenset({Can.KILL, Can.SIGNAL, Can.HOLD_SOCKETS}),
+        can: frozenset[Can] = frozenset({Can.KILL, Can.SIGNAL, Can.HOLD_SOCKETS, Can.TAKE_IN}),
     ) -> None:
         self.can = can
         self._name = name

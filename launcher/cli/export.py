@@ -35,8 +35,8 @@ def export(args: Namespace) -> int:
     target = target_of(args, ())
     options = _options(args, target)
     if not _merges(target, args.format):
-        warn_of_merging(target, args.format)
-    rendered = chosen.render(_plan(target, args.format), options)
+        warn_of_merging(target, args.format, merges=options.agent is not None)
+    rendered = chosen.render(_plan(target, args.format, options), options)
     cautions = [*rendered.cautions(), *(_supervisord_on_path() if options.agent is not None else ())]
     _warn(cautions, strict=args.strict)
     command = _command(args, target)
@@ -54,14 +54,14 @@ def export(args: Namespace) -> int:
     return write(rendered.files, location, command, force=args.force)
 
 
-def warn_of_merging(target: Target, what: str) -> None:
-    """Say that services which would share a process have one each here."""
+def warn_of_merging(target: Target, what: str, *, merges: bool) -> None:
+    """Say that services which would share a process (unless it `merges`), or imports, do not here."""
     from launcher.errors import Caution, MergedElsewhere  # noqa: PLC0415
     from launcher.profile.groups import forked_group_of, group_of  # noqa: PLC0415
 
     profile = target.loaded.profile
     merged = [name for name, service in profile.services.items() if group_of(service, profile.settings.mode)]
-    if merged:
+    if merged and not merges:
         text = f"{what} runs a process for each service: {', '.join(merged)} will not share one"
         print(Caution(MergedElsewhere.code, text), file=sys.stderr)
     forked = [name for name, service in profile.services.items() if forked_group_of(service, profile.settings.mode)]
@@ -77,8 +77,10 @@ def _merges(target: Target, name: str) -> bool:
     return name == "merged" or (name == "procfile" and target.loaded.profile.settings.mode is Mode.SINGLE)
 
 
-def _plan(target: Target, name: str) -> Plan:
+def _plan(target: Target, name: str, options: Options) -> Plan:
     """What is exported is what the profile selects, and no port is asked about here."""
+    if options.agent is not None:
+        return target.exported()
     from msgspec.structs import replace  # noqa: PLC0415
 
     from launcher.plan.build import build  # noqa: PLC0415

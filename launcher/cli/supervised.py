@@ -104,8 +104,8 @@ def _export(target: Target) -> None:
     from launcher.orchestrator.store import FileStore  # noqa: PLC0415
 
     memory = FileStore(target.folder / "state.json", lambda _note: None).load()
-    warn_of_merging(target, "supervisord")
-    plan = target.plan(recorded=memory.ports() if memory else {}, merges=False)
+    warn_of_merging(target, "supervisord", merges=True)
+    plan = target.plan(recorded=memory.ports() if memory else {})
     refuse_taken_ports(plan, target.services)
     agent = Agent(
         words=AGENT_WORDS,

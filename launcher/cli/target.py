@@ -49,18 +49,21 @@ class Target(Struct, frozen=True, kw_only=True):
             return self.named_services
         return tuple(profile.settings.select if profile.settings.select is not None else profile.services)
 
-    def plan(self, *, recorded: Mapping[str, int] | None = None, merges: bool = True) -> Plan:
-        """The plan of the whole profile; `recorded` are the ports that instances had before.
-
-        Without `merges` every service has a process of its own.
-        """
-        return self._plan(tuple(self.loaded.profile.services), recorded=recorded or {}, merges=merges)
+    def plan(self, *, recorded: Mapping[str, int] | None = None) -> Plan:
+        """The plan of the whole profile; `recorded` are the ports that instances had before."""
+        return self._plan(tuple(self.loaded.profile.services), recorded=recorded or {})
 
     def plan_of_named(self) -> Plan:
         """The plan of what `services` are, and what they depend on."""
-        return self._plan(self.services, recorded={}, merges=True)
+        return self._plan(self.services, recorded={})
 
-    def _plan(self, select: Sequence[str], *, recorded: Mapping[str, int], merges: bool) -> Plan:
+    def exported(self) -> Plan:
+        """The plan for a target on this machine: what the profile selects, and no port is asked about."""
+        return self._plan((), recorded={}, asks=False, forks=False)
+
+    def _plan(
+        self, select: Sequence[str], *, recorded: Mapping[str, int], asks: bool = True, forks: bool = True
+    ) -> Plan:
         from launcher.plan.build import SOME_MACHINE, build  # noqa: PLC0415
         from launcher.profile.model import EngineName, Mode  # noqa: PLC0415
         from launcher.world import is_free  # noqa: PLC0415
@@ -70,8 +73,14 @@ class Target(Struct, frozen=True, kw_only=True):
             from launcher.cli.machine import machine_for  # noqa: PLC0415  (for those who leave it to us)
 
             machine = machine_for(profile, os.environ)
-        merges = merges and EngineName(profile.settings.engine) is not EngineName.SUPERVISORD
-        plan = build(profile, select=select, recorded=recorded, is_free=is_free, machine=machine, merges=merges)
+        plan = build(
+            profile,
+            select=select,
+            recorded=recorded,
+            is_free=is_free if asks else lambda _port: True,
+            machine=machine,
+            forks=forks and EngineName(profile.settings.engine) is not EngineName.SUPERVISORD,
+        )
         if any(one.is_component for one in plan.instances.values()):
             from launcher.cli.sharing import check_sharing  # noqa: PLC0415  (few plans have any)
 

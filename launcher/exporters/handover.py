@@ -19,7 +19,7 @@ NAME = "launcher.plan"
 
 
 class Handover(Struct, frozen=True, kw_only=True):
-    """The whole file. `names`: what each instance is called in supervisord; `run`: the run folder.
+    """The whole file. `names`: what each instance with a process is called in supervisord; `run`: the run folder.
 
     `attended`: `launcher start` tells the agent what to start, and it ends when nothing is left that can run.
     """
@@ -33,11 +33,14 @@ class Handover(Struct, frozen=True, kw_only=True):
 
 
 def supervised(shown: Plan, *, of: Plan) -> Plan:
-    """The plan as it may be shown, every instance on supervisord.
+    """The plan as it may be shown, every process a program of supervisord.
 
     A variable of which something is masked is left out: supervisord's own environment has to have it.
     """
-    instances = {name: replace(one, engine=EngineName.SUPERVISORD) for name, one in shown.instances.items()}
+    instances = {
+        name: one if one.is_hosted else replace(one, engine=EngineName.SUPERVISORD)
+        for name, one in shown.instances.items()
+    }
     services = {
         name: replace(service, env=_same(service.env, of.services[name].env))
         for name, service in shown.services.items()

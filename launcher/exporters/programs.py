@@ -14,6 +14,8 @@ from launcher.errors import Caution, LauncherError, NotExportable, ProblemsFound
 from launcher.exporters.base import Options
 from launcher.exporters.shell import Start
 from launcher.exporters.variables import Environment, Value, Variable, literal
+from launcher.host import channel_of
+from launcher.plan.hosts import words_of
 from launcher.plan.model import Instance, Plan
 from launcher.plan.mounting import mounted
 from launcher.plan.resolve import addresses
@@ -29,6 +31,8 @@ class Place(Struct, frozen=True, kw_only=True):
     host: Callable[[Service], tuple[str, ...]]
     #: The project's folder there; empty: where the processes are started anyway.
     root: str
+    #: The folder where hosts of several apps listen, where there are any.
+    run: str = ""
     table: dict[str, str]
     #: The port of an instance as its process gets it; None: it has none.
     port: Callable[[Instance], Value | None]
@@ -71,6 +75,7 @@ def here(plan: Plan, options: Options, target: str, *, bind: bool) -> Place:
         target=target,
         host=host,
         root=plan.root,
+        run="" if options.agent is None else options.agent.run,
         table=addresses(plan),
         port=lambda one: None if one.port is None else (str(one.port),),
         bind=(lambda one: f"127.0.0.1:{one.port}") if bind else (lambda _one: None),
@@ -100,6 +105,9 @@ def _program(plan: Plan, one: Instance, options: Options, place: Place) -> Progr
         argv = tuple((environment.command(text),) if text else () for text in service.command)
     elif service.command is not None:
         command = environment.command(service.command)
+    elif one.is_host:
+        words = words_of(plan, one, channel_of(place.run, one.group))
+        argv = tuple((word,) for word in (*place.host(service), *words))
     else:
         argv = _served(one, service, environment, place)
     _refuse_secrets(one, {"command": [command, *(literal(text) or "" for text in argv)], **_checks(service)}, options)

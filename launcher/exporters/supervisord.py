@@ -14,6 +14,9 @@ from __future__ import annotations
 import math
 import re
 import shlex
+from collections.abc import Sequence
+
+import msgspec
 
 from launcher.errors import NotExportable, RunFolderUnusable
 from launcher.exporters.base import Agent, File, Options, Refusals, Rendered
@@ -39,6 +42,8 @@ _USUAL_FILES = 1024
 #: So many bytes of the address of its socket fit everywhere (macOS: 104), with what supervisord adds to it while it
 #: begins to listen: a dot and its process id.
 _LONGEST_SOCKET = 103 - len(".4194304")
+#: Changes with what runs in the process of a host.
+_INSIDE = "LAUNCHER_COMPONENTS"
 #: What lies between the priorities of two layers.
 _STEP = 100
 
@@ -70,6 +75,7 @@ class Supervisord:
         """One file: to be included by a supervisord, or given to one as its whole configuration."""
         found, notes = programs(plan, options, here(plan, options, TARGET, bind=True))
         names, changed = target_names(plan, taken=() if options.agent is None else (AGENT,))
+        names = {name: word for name, word in names.items() if not plan.instances[name].is_component}
         shown = plan if options.with_secrets else masked(plan)
         # Without this section, supervisord takes no file for its own; without keys in it, it changes nothing.
         sections = ["[supervisord]\n"]
@@ -86,9 +92,18 @@ class Supervisord:
             sections = _ours(plan, options, options.agent, digest(handover.encode()))
         refusals = Refusals()
         for program in found:
-            with refusals.of(program.instance.service):
+            one = program.instance
+            with refusals.of(one.service):
                 _refuse_unseen(program, shown, options)
-                sections.append(_section(plan, program, names[program.instance.name], options))
+                if one.is_host:
+                    _refuse_user(options)
+                if not one.is_component:
+                    inside = [
+                        other for other in found if other.instance.is_component and other.instance.group == one.group
+                    ]
+                    sections.append(
+                        _section(plan, program, names[one.name], options, inside=inside if one.is_host else ())
+                    )
         refusals.tell()
         secret = any(program.environment.holds_secrets for program in found)
         if options.agent is not None:
@@ -106,10 +121,12 @@ class Supervisord:
         )
 
 
-def _section(plan: Plan, program: Program, name: str, options: Options) -> str:
+def _section(plan: Plan, program: Program, name: str, options: Options, *, inside: Sequence[Program] = ()) -> str:
+    """The section of a program; `inside` is what runs in its process."""
     service = program.service
-    own = [one for one in program.variables if _is_simple(one)]
-    rest = tuple(one for one in program.variables if one not in own)
+    variables = [*program.variables, *([_told_apart(inside)] if inside else [])]
+    own = [one for one in variables if _is_simple(one)]
+    rest = tuple(one for one in variables if one not in own)
     directory = literal(program.directory) or ""
     by_key = bool(_SIMPLE_PATH.fullmatch(directory))
     keys = {
@@ -117,9 +134,8 @@ def _section(plan: Plan, program: Program, name: str, options: Options) -> str:
         "directory": directory if by_key else "",
         "environment": ",".join(f'{one.name}="{_doubled(literal(one.value) or "")}"' for one in own),
         "user": _user(program),
-        "priority": str(
-            _STEP * (1 + next(i for i, layer in enumerate(plan.layers) if program.instance.service in layer))
-        ),
+        # What supervisord stops by itself it stops last layer first: a process with the last that is in it.
+        "priority": str(_STEP * (1 + max(_layer(plan, one) for one in (program, *inside)))),
         **_policy(service, options),
         "exitcodes": ",".join(map(str, service.success_exit_codes)),
         "stopsignal": service.stop.signal,
@@ -130,6 +146,24 @@ def _section(plan: Plan, program: Program, name: str, options: Options) -> str:
         **_log(plan, name, options),
     }
     return "".join([f"[program:{name}]\n", *(f"{key}={value}\n" for key, value in keys.items() if value)])
+
+
+def _layer(plan: Plan, program: Program) -> int:
+    return next(number for number, layer in enumerate(plan.layers) if program.instance.service in layer)
+
+
+def _told_apart(inside: Sequence[Program]) -> Variable:
+    """A variable that changes with what runs in a process, so that `supervisorctl update` begins that anew."""
+    values = [
+        (
+            one.instance.name,
+            one.argv,
+            one.directory,
+            [(each.name, each.withheld or each.value) for each in one.variables],
+        )
+        for one in inside
+    ]
+    return Variable(name=_INSIDE, value=(digest(msgspec.json.encode(values)),))
 
 
 def _grace(service: Service, options: Options) -> int:
@@ -178,6 +212,14 @@ def _refuse_unseen(program: Program, shown: Plan, options: Options) -> None:
     if shown.services[program.instance.service].health != health:
         raise NotExportable(
             "health.headers holds a secret, which the agent needs", remedy="Export with --with-secrets."
+        )
+
+
+def _refuse_user(options: Options) -> None:
+    if options.user:
+        raise NotExportable(
+            f"as {options.user} it could not listen in the run folder, which is its owner's alone",
+            remedy=f'Export as {options.user} and without --user, or with mode = "multi".',
         )
 
 

@@ -7,6 +7,7 @@ chosen that it shall. Knows the stage, and when to do so; what a component did i
 from __future__ import annotations
 
 from launcher.orchestrator.life import Life
+from launcher.orchestrator.orders import Can
 from launcher.orchestrator.stage import Stage
 from launcher.plan.placement import apart, host_name, is_chosen
 
@@ -30,19 +31,25 @@ def cannot_share(stage: Stage, life: Life, why: str) -> bool:
 
 def _move(stage: Stage, life: Life, why: str, *, is_news: bool) -> bool:
     """Place it in a process of its own; False: it has to stay, which is said if that is news."""
-    if sharing := _sharing_its_port(stage, life):
+    host = stage.board.lives[host_name(life.instance.group)]
+    if obstacle := _obstacle(stage, life, host):
         if is_news:
-            text = (
-                f"{life.label} cannot get a process of its own, for it shares port {life.instance.port} with {sharing}"
-            )
+            text = f"{life.label} cannot get a process of its own, for {obstacle}"
             stage.note(f"{text}: {why}", instance=life.name, warning=True)
         return False
     stage.note(f"{life.label} gets a process of its own: {why}", instance=life.name, warning=True)
-    host = stage.board.lives[host_name(life.instance.group)]
     stage.replan(apart(stage.plan, life.instance.service, why))
     if not stage.plan.components_of(host.instance.group) and host.wanted:
         stage.lower(host, "nothing is left that could run in it")
     return True
+
+
+def _obstacle(stage: Stage, life: Life, host: Life) -> str:
+    """What stands in the way of a process of its own; empty: nothing."""
+    if Can.TAKE_IN not in stage.engines[host.instance.engine].can:
+        return f"{host.instance.engine} runs only what stands in its configuration"
+    sharing = _sharing_its_port(stage, life)
+    return f"it shares port {life.instance.port} with {sharing}" if sharing else ""
 
 
 def _sharing_its_port(stage: Stage, life: Life) -> str:

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from launcher.errors import LauncherError
 from launcher.host import SERVE, channel_of
 from launcher.orchestrator.orders import App, HeldSocket, Launch
+from launcher.plan.hosts import cut_off, words_of
 from launcher.plan.model import Instance, Plan
 from launcher.plan.mounting import mounted
 from launcher.plan.resolve import addresses, look_up
@@ -181,9 +182,8 @@ def _argv(
     words = (world.python_for(service.python or plan.python or None), "-u", SERVE)
     if service.app is None:
         channel = channel_of(world.run_folder(), one.group)
-        if forks := plan.forks_of(one.group):
-            return (*words, "--zygote", channel, "--group", one.group, *_shared(plan, forks, names, world=world))
-        return (*words, "--channel", channel, "--group", one.group, "--grace", f"{_before(service.stop.grace):g}")
+        shared = _shared(plan, plan.forks_of(one.group), names, world=world)
+        return (*words, *words_of(plan, one, channel), *shared)
     first, *others = _paths(plan, service, names, directory, env)
     more = (word for path in others for word in ("--pythonpath", path))
     return (*words, service.app, "--directory", first, *more, "--drain", f"{service.stop.drain:g}", *mounted(service))
@@ -191,7 +191,7 @@ def _argv(
 
 def _shared(plan: Plan, forks: Sequence[Instance], names: _Names, *, world: World) -> Iterator[str]:
     """What is to be imported before these are forked: the modules named, or the apps that it is to be found from."""
-    for module in plan.preload or ():
+    for module in (plan.preload or ()) if forks else ():
         yield from ("--preload", module)
     for one in forks if plan.preload is None else ():
         service = plan.services[one.service]
@@ -211,7 +211,7 @@ def _app(plan: Plan, one: Instance, names: _Names, *, directory: str, env: Mappi
         group=one.group,
         paths=tuple(_paths(plan, service, names, directory, env)),
         drain=service.stop.drain,
-        stop_timeout=_before(service.stop.grace),
+        stop_timeout=cut_off(service.stop.grace),
         ready_timeout=ready_timeout_of(service) or READY_TIMEOUT,
         prefix=service.prefix,
         strip_prefix=service.strip_prefix,
@@ -221,11 +221,6 @@ def _app(plan: Plan, one: Instance, names: _Names, *, directory: str, env: Mappi
 def _paths(plan: Plan, service: Service, names: _Names, directory: str, env: Mapping[str, str]) -> list[str]:
     """The folders that come first on the module path of an app."""
     return [directory, *(_below(plan.root, names.text(path, env)) for path in service.pythonpath)]
-
-
-def _before(grace: float) -> float:
-    """When a host cuts off what does not end: just before the loop would end the process for it."""
-    return grace - min(0.5, grace / 10)
 
 
 def _below(root: str, path: str) -> str:

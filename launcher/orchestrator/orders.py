@@ -20,7 +20,8 @@ class Can(StrEnum):
     SIGNAL = "signal"
     HOLD_SOCKETS = "hold-sockets"
     ATTACH = "attach"
-    #: What has failed goes on to be answered for (503), so its socket is kept.
+    #: Takes in, as a process, what was a component of another: it needs nothing written down beforehand.
+    TAKE_IN = "take-in"
 
 
 class StopLevel(IntEnum):

@@ -9,7 +9,7 @@ from launcher.engines.supervisord.beginning import OPERATOR, has_completed, rest
 from launcher.engines.supervisord.client import Program
 from launcher.orchestrator.state import Remembered
 from launcher.plan.model import Plan
-from launcher.profile.model import Kind
+from launcher.profile.model import EngineName, Kind
 from tests.engines.world import plan_of
 
 NEVER = Program(name="web", pid=0, state="STOPPED")
@@ -56,8 +56,35 @@ def test_who_stopped_what_is_down_when_an_agent_begins(program: Program, wish: s
     assert resting(plan_of("web"), {"web": program}, past, NAMES) == ({} if by is None else {"web.1": by})
 
 
-def remembered(wish: str) -> Remembered:
-    return Remembered(wish=wish, by="somebody", why="so it was", state="ready", generation=1)
+@pytest.mark.parametrize(
+    ("host", "wish", "state", "is_wanted", "by"),
+    [
+        (NEVER, None, "", True, None),
+        (NEVER, "down", "stopped", True, None),  # supervisord has begun anew since
+        (RUNS, None, "", True, None),
+        (RUNS, "down", "pending", True, None),  # the last agent died before it was asked for
+        (RUNS, "up", "ready", True, None),
+        (RUNS, "up", "failed", True, None),
+        (RUNS, "down", "stopped", False, "so it was"),
+        (CRASHED, "up", "ready", True, None),
+        (CRASHED, "down", "stopped", False, "so it was"),
+    ],
+)
+def test_a_component_is_started_or_rests_as_was_wanted_of_it(
+    host: Program, wish: str | None, state: str, is_wanted: bool, by: str | None
+) -> None:
+    """Supervisord has a program for its process alone."""
+    plan = plan_of("web", "host.apps")
+    web, process = replace(plan.instances["web.1"], engine=EngineName.MERGED, group="apps"), "host.apps.1"
+    inside = replace(plan, instances={"web.1": web, process: replace(plan.instances[process], group="apps")})
+    past = {} if wish is None else {"web.1": remembered(wish, state)}
+    asked = (inside, {"host.apps": host}, past, {process: "host.apps"})
+    assert ("web.1" in wanted(*asked)) is is_wanted
+    assert resting(*asked).get("web.1") == by
+
+
+def remembered(wish: str, state: str = "ready") -> Remembered:
+    return Remembered(wish=wish, by="somebody", why="so it was", state=state, generation=1)
 
 
 def test_an_attended_agent_is_told_what_to_start() -> None:
