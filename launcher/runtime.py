@@ -190,7 +190,9 @@ class Runtime:
         self._hub = hub
         self._hurries = False
 
-    def _engine_of(self, guard: Guard | None, supervised: SupervisordEngine | None) -> tuple[Engine, LocalChildren]:
+    def _engine_of(
+        self, guard: Guard | None, supervised: SupervisordEngine | None
+    ) -> tuple[LocalEngine | SupervisordEngine, LocalChildren]:
         if supervised is not None:
             # What the agent begets carries the agent's own mark.
             children = LocalChildren(self._reader, identity=os.environ.get(MARK, f"{os.getpid():x}-agent"))
@@ -205,14 +207,13 @@ class Runtime:
         local = LocalEngine(reader=self._reader, guard=guard)
         return local, local.children
 
-    def _merged_of(self, plan: Plan, folder: Path, local: Engine) -> MergedEngine | None:
+    def _merged_of(self, plan: Plan, folder: Path, of_hosts: LocalEngine | SupervisordEngine) -> MergedEngine | None:
         """The engine of services that share a process, where any do."""
         if not any(one.is_component for one in plan.instances.values()):
             return None
         from launcher.engines.merged import MergedEngine  # noqa: PLC0415  (where services share a process)
 
-        sockets = local.sockets if isinstance(local, LocalEngine) else None
-        return MergedEngine(reader=self._reader, run_folder=str(folder.absolute()), sockets=sockets)
+        return MergedEngine(reader=self._reader, run_folder=str(folder.absolute()), sockets=of_hosts.sockets)
 
     def _forked_of(self, plan: Plan, folder: Path, local: Engine) -> ForkedEngine | None:
         """The engine of services that are forked, where any are."""

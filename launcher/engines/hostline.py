@@ -49,8 +49,23 @@ class Measured(Struct, frozen=True, kw_only=True):
     lag: float = 0.0
 
 
-#: A run is one that goes on in the host; `told`: these were all; `measured`: all was told.
-Heard = Run | Exited | Meddled | Renewed | NotRenewed | Measured | Literal["told", "measured"]
+class Running(Struct, frozen=True):
+    """What runs in a host that was there before: since when (wall clock), and whether it has said that it is ready.
+
+    `pipe` is what its output is read from, the hearer's to close; -1: nobody can read that.
+    """
+
+    run: Run
+    since: float
+    is_up: bool
+    pipe: int
+
+
+#: What ends a component with its host, when nobody asked it to end.
+HOST = "host"
+
+#: `told`: all that runs was told; `measured`: all was told.
+Heard = Running | Exited | Meddled | Renewed | NotRenewed | Measured | Literal["told", "measured"]
 
 
 class HostLine(Line):
@@ -60,17 +75,18 @@ class HostLine(Line):
         super().__init__(path)
         #: The shared ports of which this host knows who is to be on them.
         self.known_ports: set[int] = set()
-        #: When what runs was started, on the wall clock.
-        self.since: dict[Run, float] = {}
         self.pid = _peer_of(self._sock)
+        #: Which start of the host this is, once it has said so; 0: none of a launcher's.
+        self.generation = 0
+        self._stopped: set[Run] = set()
 
     def hear(self) -> list[Heard]:
         """What has been said since."""
         return [heard for head, payload in self.take() for heard in self._understood(head, payload)]
 
-    def start(self, launch: Launch, pipe: int, held: socket.socket | None) -> None:
-        """Have a component started, its output in `pipe`."""
-        descriptors = [pipe, *([held.fileno()] if held is not None else [])]
+    def start(self, launch: Launch, pipe: tuple[int, int], held: socket.socket | None) -> None:
+        """Have a component started, its output in `pipe`: the end to write to, and the one that is read."""
+        descriptors = [*pipe, *([held.fileno()] if held is not None else [])]
         env = json.dumps(dict(launch.env)).encode()  # msgspec refuses what is no UTF-8
         self.say(_order("start", launch, descriptors, env), descriptors)
 
@@ -90,6 +106,7 @@ class HostLine(Line):
 
     def stop(self, run: Run) -> None:
         """Have a component drained and ended."""
+        self._stopped.add(run)
         self.say(pack("stop", name=run.instance, generation=run.generation))
 
     def release(self, instance: str) -> None:
@@ -100,19 +117,23 @@ class HostLine(Line):
         """Ask what each component has done."""
         self.say(pack("measure"))
 
+    def _ended(self, run: Run, head: dict[str, Any]) -> Exited:
+        is_with_host = head["asked"] and run not in self._stopped
+        self._stopped.discard(run)
+        cause, why = HOST if is_with_host else "", head["why"]
+        return Exited(run.instance, run.generation, head["code"], why, cause, unshareable=head["unshareable"])
+
     def _understood(self, head: dict[str, Any], payload: bytes) -> Iterator[Heard]:
         match head["kind"]:
             case "hello":
-                self.pid = head["pid"]
+                self.pid, self.generation = head["pid"], head["generation"]
             case "runs":
-                run = Run(head["name"], head["generation"])
-                self.since[run] = head["since"]
-                yield run
+                pipe = self.descriptor() if head["fds"] else -1
+                yield Running(Run(head["name"], head["generation"]), head["since"], head["is_up"], pipe)
             case "told":
                 yield "told"
             case "ended":
-                why = head["why"]
-                yield Exited(head["name"], head["generation"], head["code"], why, unshareable=head["unshareable"])
+                yield self._ended(Run(head["name"], head["generation"]), head)
             case "renewed":
                 if head["is_done"]:
                     yield Renewed(head["name"], head["generation"] - 1, head["why"])

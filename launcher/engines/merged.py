@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from launcher.engines.hostline import Expected, HostLine, Measured
+from launcher.engines.adoption import Adoption
+from launcher.engines.hostline import Expected, HostLine, Measured, Running
 from launcher.engines.line import Lost
 from launcher.engines.sharing import SharedSockets
 from launcher.errors import HostAbsent, LauncherError
@@ -25,15 +26,15 @@ from launcher.orchestrator.events import (
     Exited,
     Meddled,
     NotRenewed,
-    Opened,
     Post,
+    Probed,
     Renewed,
     Spawned,
     SpawnRefused,
+    Verdict,
 )
 from launcher.orchestrator.orders import Can, Launch, Run, Stop
 from launcher.plan.model import Plan
-from launcher.profile.model import EngineName
 
 if TYPE_CHECKING:
     from launcher.engines.hostline import Heard
@@ -41,8 +42,7 @@ if TYPE_CHECKING:
     from launcher.engines.sockets import HeldSockets
     from launcher.orchestrator.protocols import Sink
 
-#: How long a host that runs already may take to tell what runs in it, and to tell what it has measured, in seconds.
-PATIENCE = 2.0
+#: How long a host may take to tell what it has measured, in seconds.
 MEASURE_PATIENCE = 0.5
 
 
@@ -53,6 +53,7 @@ class _Tracked:
         self.run = run
         self.group = group
         self.pipe = pipe
+        self.is_read = False
 
 
 class MergedEngine:
@@ -72,7 +73,6 @@ class MergedEngine:
         self._failed: dict[str, str] = {}
         self._measures: dict[str, Measured] = {}
         self._awaiting: list[tuple[set[str], Callable[[Mapping[str, Measured]], None]]] = []
-        self._unopened: set[str] = set()
 
     def open(self, plan: Plan, post: Post, output: Sink) -> None:
         """Begin: tell of what runs in hosts that run already."""
@@ -80,7 +80,11 @@ class MergedEngine:
         self._post = post
         self._sink = output
         output.on_room(self._reader.resume)
-        self._reader.call(self._adopt)
+        self._adoption = Adoption(
+            self._reader, post, connect=lambda group: self._connected(group) is not None, told=self._adopted
+        )
+        groups = {one.group for one in plan.instances.values() if one.is_component}
+        self._reader.call(partial(self._adoption.begin, groups))
 
     def change(self, plan: Plan) -> None:
         """Go by another plan from now on. What is no component any more is let go of, its socket handed over."""
@@ -104,6 +108,15 @@ class MergedEngine:
             self._post(SpawnRefused(launch.instance, launch.generation, error))
             return
         self._reader.call(partial(self._start, launch, _copy_of(held) if held is not None else None))
+
+    def resume(self, launch: Launch) -> None:
+        """Know again what was started by an earlier launcher, and hold its socket, which that one has left."""
+        is_shared = launch.app is not None and launch.app.prefix is not None
+        with suppress(LauncherError):  # the next start will say so
+            label = self._plan.instances[launch.instance].label
+            held = self._sockets.hold(launch.instance, launch.sockets, label=label, is_shared=is_shared)
+            if held is not None:
+                self._reader.call(partial(self._remember, launch, _copy_of(held)))
 
     def renew(self, launch: Launch) -> None:
         """Have a component start anew beside itself, on the same socket; Renewed or NotRenewed follows."""
@@ -133,21 +146,32 @@ class MergedEngine:
 
     # In the reader's thread ------------------------------------------------------------------------------------------
 
-    def _adopt(self) -> None:
-        groups = {one.group for one in self._plan.instances.values() if one.is_component}
-        self._unopened = {group for group in groups if self._connected(group) is not None}
-        if not self._unopened:
-            self._post(Opened(EngineName.MERGED))
+    def _adopt(self, group: str, line: HostLine, told: Running) -> None:
+        """Go on with a run of an earlier launcher; one that nobody knows of is ended."""
+        run = told.run
+        one = self._plan.instances.get(run.instance)
+        if one is not None and one.is_component and run.instance not in self._tracked:
+            self._tracked[run.instance] = _Tracked(run, group, told.pipe)
+            self._post(Adopted(run.instance, run.generation, line.pid, told.since, told.is_up))
             return
-        self._reader.after(PATIENCE, lambda: self._told(None))
+        os.close(told.pipe)
+        if one is None or not one.is_component:
+            _say(line, partial(line.stop, run))
 
-    def _told(self, group: str | None) -> None:
-        """A host has told of all that runs in it; None: those that have not will not."""
-        if not self._unopened:
-            return
-        self._unopened -= {group} if group is not None else self._unopened.copy()
-        if not self._unopened:
-            self._post(Opened(EngineName.MERGED))
+    def _adopted(self, group: str) -> None:
+        """The loop has taken in what runs in a host: now it may hear what that prints."""
+        for tracked in self._tracked.values():
+            if tracked.group == group:
+                self._read(tracked)
+
+    def _remember(self, launch: Launch, held: socket.socket) -> None:
+        self._forget(launch.instance)
+        self._launches[launch.instance] = (launch, held)
+
+    def _read(self, tracked: _Tracked) -> None:
+        if tracked.pipe >= 0 and not tracked.is_read:
+            tracked.is_read = True
+            self._reader.read(tracked.pipe, partial(self._took, tracked))
 
     def _connected(self, group: str) -> HostLine | None:
         """The line to a group's host, made now unless it is there; None: nobody listens."""
@@ -177,14 +201,12 @@ class MergedEngine:
 
     def _take_in(self, group: str, line: HostLine, heard: Heard) -> None:
         match heard:
-            case Run() as run:
-                if run.instance in self._plan.instances and run.instance not in self._tracked:
-                    self._tracked[run.instance] = _Tracked(run, group, -1)
-                    self._post(Adopted(run.instance, run.generation, line.pid, line.since.pop(run, time.time())))
+            case Running():
+                self._adopt(group, line, heard)
             case Exited():
                 tracked = self._tracked.get(heard.instance)
                 if tracked is not None and tracked.run.generation == heard.generation:
-                    self._end(tracked, heard)
+                    self._end(tracked, self._with_host(group, heard) if heard.cause else heard)
             case Meddled() | NotRenewed():
                 self._post(heard)
             case Renewed():
@@ -192,19 +214,20 @@ class MergedEngine:
             case Measured():
                 self._measures[heard.instance] = heard
             case "told":
-                self._told(group)
+                self._tell_of_host(group, line)
             case "measured":
                 self._measured(group)
 
     def _start(self, launch: Launch, held: socket.socket | None) -> None:
         assert launch.app is not None
-        self._forget(launch.instance)
         if held is not None:
-            self._launches[launch.instance] = (launch, held)
+            self._remember(launch, held)
+        else:
+            self._forget(launch.instance)
         line = self._connected(launch.app.group)
         host = self._plan.host_of(launch.app.group).label
         reading, writing = os.pipe()
-        is_told = line is not None and _say(line, partial(self._say_start, line, launch, writing, held))
+        is_told = line is not None and _say(line, partial(self._say_start, line, launch, (writing, reading), held))
         os.close(writing)
         if line is None or not is_told:
             os.close(reading)
@@ -213,10 +236,12 @@ class MergedEngine:
             return
         tracked = _Tracked(launch.run, launch.app.group, reading)
         self._tracked[launch.instance] = tracked
-        self._reader.read(reading, partial(self._took, tracked))
+        self._read(tracked)
         self._post(Spawned(launch.instance, launch.generation, line.pid))
 
-    def _say_start(self, line: HostLine, launch: Launch, pipe: int, held: socket.socket | None) -> None:
+    def _say_start(
+        self, line: HostLine, launch: Launch, pipe: tuple[int, int], held: socket.socket | None
+    ) -> None:
         """Have a component started, and before the first on a shared port, its neighbours there answered for."""
         if launch.app is not None and launch.app.prefix is not None and held is not None:
             line.expect(launch.sockets[0].port, self._expected_at(launch.sockets[0].port, launch.app.group))
@@ -301,15 +326,29 @@ class MergedEngine:
             )
             self._end(tracked, Exited(run.instance, run.generation, 1, why, cause if by else ""))
             self._failed.pop(run.instance, None)  # it did not, and is likely to start in the next host at once
-        self._told(group)
+        self._adoption.has_told(group)
         self._measured(group)
         line.close()
+
+    def _with_host(self, group: str, told: Exited) -> Exited:
+        """The end of a component that ended because its host does."""
+        host = self._plan.host_of(group)
+        why = f"{host.label}, in which it ran, is ending"
+        return Exited(told.instance, told.generation, 1, why, host.name)
+
+    def _tell_of_host(self, group: str, line: HostLine) -> None:
+        """A host that was there before has told of all that runs in it. So it is up, whoever heard it say so."""
+        if self._adoption.awaits(group):
+            host = self._plan.host_of(group)
+            self._post(Probed(host.name, line.generation, Verdict(ok=True, answer="READY=1")))
+        self._adoption.has_told(group)
 
     def _end(self, tracked: _Tracked, told: Exited) -> None:
         del self._tracked[tracked.run.instance]
         if tracked.pipe >= 0:
+            self._read(tracked)
             self._reader.finish(tracked.pipe)
-        if told.code and tracked.run.instance in self._launches:
+        if told.code and not told.cause and tracked.run.instance in self._launches:
             self._failed[tracked.run.instance] = told.why
         self._post(told)
 

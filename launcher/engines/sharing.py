@@ -29,7 +29,9 @@ class SharedSockets:
         """The socket of `instance`, bound now unless it, or one it is shared with, holds it; None: none is wanted."""
         name = instance
         if is_shared and wanted:
-            name, wanted = self._first.setdefault(wanted[0].port, (instance, wanted))
+            first = self._sockets.at(wanted[0].port)  # it may have been taken over, from a launcher before
+            begin = (instance, wanted) if first is None else (first[0], first[1:])
+            name, wanted = self._first.setdefault(wanted[0].port, begin)
         if self._names.get(instance, name) != name:
             self.release(instance)
         held = self._sockets.hold(name, wanted, label=label)
@@ -38,7 +40,7 @@ class SharedSockets:
 
     def release(self, instance: str) -> None:
         """Close what is held for `instance`, unless others hold it too."""
-        name = self._names.pop(instance, "")
+        name = self._names.pop(instance, instance)
         if name not in self._names.values():
             self._sockets.release(name)
             self._first = {port: first for port, first in self._first.items() if first[0] != name}

@@ -48,6 +48,11 @@ class HeldSockets:
         """What is held for `instance` now."""
         return self._held[instance][1] if instance in self._held else None
 
+    def at(self, port: int) -> tuple[str, HeldSocket] | None:
+        """For whom a socket of this port is held, and as what; None: for nobody."""
+        found = ((name, wanted) for name, (wanted, _) in self._held.items() if wanted.port == port)
+        return next(found, None)
+
     def take_over(self, instance: str, wanted: HeldSocket, bound: socket.socket) -> None:
         """Hold a socket that was bound before, as `wanted` says."""
         self.release(instance)

@@ -1,18 +1,19 @@
 """The line between a host of many components and whoever commands it: a Unix socket on which the host listens.
 
     ► start   name, generation, target, paths, drain, stop_timeout, prefix, strip_prefix, fds; its environment;
-              a pipe and its sockets
+              both ends of a pipe and its sockets
     ► renew   as start, without descriptors: begin beside the one that runs, and come in its place when ready
     ► stop    name, generation            ► release  name            ► stand_in  as start, why; its sockets
     ► expect  port; name, service and prefix of each component that is to be on it
     ► measure
-    ◄ hello   group, pid                  ◄ runs     name, generation, since, for each that runs; then ◄ told
+    ◄ hello   group, pid, generation      ◄ runs     name, generation, since, is_up, for each that runs, and the end
+                                                     from which its pipe is read; then ◄ told
     ◄ ended   name, generation, code, why, asked, unshareable       ◄ measures  of each
     ◄ renewed  name, generation, why, is_done, needs_process
     ◄ noted   name, generation, text: what it did to the others
 
-One who commands at a time: the newest. It is told what runs, so that one who comes back can go on. Lives in the event
-loop's thread; knows the words and the host, nothing of apps.
+One who commands at a time: the newest. It is told what runs, and of what ended while nobody commanded, so that one who
+comes back can go on. Lives in the event loop's thread; knows the words and the host, nothing of apps.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ import asyncio
 import json
 import os
 import socket
+import time
 from collections import deque
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -33,18 +36,27 @@ from .place import Order
 
 if TYPE_CHECKING:
     from .component import Ending
+    from .output import Output
     from .renewal import Renewal
 
 _AT_ONCE = 1 << 18
 _MOST_DESCRIPTORS = 64
 #: What may wait for one who does not read, in bytes; a few hundred messages.
 _BUFFER = 1 << 20
+#: By this the launcher knows what descends from its processes (`engines/descent`); a component's children are the
+#: host's, whoever commands it at the time.
+_MARK = "LAUNCHER_MARK"
 
 
 class Channel:
     """Obeys whoever connects at `path`, and tells of ends."""
 
-    def __init__(self, path: str, *, group: str) -> None:
+    def __init__(self, path: str, output: Output, *, group: str) -> None:
+        self._output = output
+        self._mark = {name: value for name, value in os.environ.items() if name == _MARK}
+        self._start = os.environ.get("LAUNCHER_GENERATION", "")
+        #: How components ended while nobody commanded.
+        self._untold: dict[str, tuple[int, Ending]] = {}
         self._listener = listen(path)
         self._path = path
         self._inode = os.stat(path).st_ino  # noqa: PTH116  (pathlib is a megabyte that an app may not need)
@@ -70,7 +82,8 @@ class Channel:
 
     def ended(self, name: str, generation: int, ending: Ending) -> None:
         """Tell how a component ended."""
-        self._say("ended", name=name, generation=generation, **ending._asdict())
+        if not self._say("ended", name=name, generation=generation, **ending._asdict()):
+            self._untold[name] = (generation, ending)
 
     def noted(self, name: str, generation: int, text: str) -> None:
         """Tell what a component did to the others."""
@@ -92,10 +105,24 @@ class Channel:
         self._frames = Unpacker()
         self._taken: deque[int] = deque()
         self._loop.add_reader(peer, self._hear, peer)
-        self._say("hello", group=self._group, pid=os.getpid())
+        self._output.is_read_by(peer)
+        generation = int(self._start) if self._start.isdecimal() else 0
+        self._say("hello", group=self._group, pid=os.getpid(), generation=generation)
         for name, place in self._host.running():
-            self._say("runs", name=name, generation=place.generation, since=place.since)
+            is_up = place.component is not None and place.component.is_served
+            self._tell_running(name, place.generation, place.since, is_up=is_up)
+        untold, self._untold = self._untold, {}
+        for name, (ended, _) in untold.items():
+            self._tell_running(name, ended, time.time(), is_up=False)
+            self._output.forget(name)
         self._say("told")
+        for name, (ended, ending) in untold.items():
+            self.ended(name, ended, ending)
+
+    def _tell_running(self, name: str, generation: int, since: float, *, is_up: bool) -> None:
+        reading = self._output.reading_of(name)
+        pipe = [reading] if reading >= 0 else []
+        self._say("runs", descriptors=pipe, name=name, generation=generation, since=since, is_up=is_up, fds=len(pipe))
 
     def _hear(self, peer: socket.socket) -> None:
         try:
@@ -115,13 +142,14 @@ class Channel:
     def _obey(self, head: dict[str, Any], payload: bytes, descriptors: list[int]) -> None:
         match head["kind"]:
             case "start":
-                pipe, *rest = descriptors
-                self._host.start(_order(head, payload), [socket.socket(fileno=one) for one in rest], pipe)
+                writing, reading, *rest = descriptors
+                order = _order(head, payload, self._mark)
+                self._host.start(order, [socket.socket(fileno=one) for one in rest], (writing, reading))
             case "stand_in":
                 held = [socket.socket(fileno=one) for one in descriptors]
-                self._host.stand_in(_order(head, payload), held, head["why"])
+                self._host.stand_in(_order(head, payload, {}), held, head["why"])
             case "renew":
-                self._host.renew(_order(head, payload))
+                self._host.renew(_order(head, payload, self._mark))
             case "expect":
                 self._host.expect(head["port"], [Expected(**one) for one in json.loads(payload)])
             case "stop":
@@ -131,31 +159,39 @@ class Channel:
             case "measure":
                 self._say("measures", json.dumps(self._host.measures()).encode())
 
-    def _say(self, kind: str, payload: bytes = b"", **about: object) -> None:
+    def _say(self, kind: str, payload: bytes = b"", *, descriptors: Sequence[int] = (), **about: object) -> bool:
+        """Say something; False: nobody hears it."""
         if self._peer is None:
-            return
+            return False
+        frame = pack(kind, payload, **about)
         try:
-            self._peer.sendall(pack(kind, payload, **about))
+            sent = socket.send_fds(self._peer, [frame], descriptors) if descriptors else 0
+            self._peer.sendall(frame[sent:])
         except OSError:  # gone, or it does not read: it will come back and ask
             self._hang_up()
+            return False
+        return True
 
     def _hang_up(self) -> None:
         if self._peer is None:
             return
         peer, self._peer = self._peer, None
         self._loop.remove_reader(peer)
+        self._output.is_read_by(None)
+        with suppress(OSError):
+            peer.shutdown(socket.SHUT_RDWR)  # for whoever waits that it reads, too
         peer.close()
         while self._taken:
             os.close(self._taken.popleft())
 
 
-def _order(head: dict[str, Any], payload: bytes) -> Order:
+def _order(head: dict[str, Any], payload: bytes, mark: Mapping[str, str]) -> Order:
     return Order(
         name=head["name"],
         generation=head["generation"],
         target=head["target"],
         paths=tuple(head["paths"]),
-        environment=json.loads(payload or b"{}"),
+        environment={**json.loads(payload or b"{}"), **mark},
         drain=head["drain"],
         stop_timeout=head["stop_timeout"],
         ready_timeout=head["ready_timeout"],

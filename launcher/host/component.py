@@ -67,6 +67,8 @@ class Component:
         self.target = target
         #: Whether its import has not ended, or has not even begun.
         self.is_loading = True
+        #: Whether it has begun, and said so.
+        self.is_served = False
         #: When it should have ended, once it was asked to; in the time of the event loop.
         self.due = math.inf
         self._gate = gate
@@ -103,6 +105,7 @@ class Component:
         try:
             await self._begin()
             if not self._over.done():
+                self.is_served = True
                 self._ready()
                 await self._serve()
             ending = self._over.result()

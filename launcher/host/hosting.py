@@ -93,11 +93,14 @@ class Host:
         """Answer 503 for these on a shared port from its first component on, until each is started."""
         self._fronts.expect(port, components)
 
-    def start(self, order: Order, sockets: list[socket.socket], pipe: int | None) -> None:
-        """Start a component; what it prints goes to `pipe`. A place that has answered for it goes on to do so."""
+    def start(self, order: Order, sockets: list[socket.socket], pipe: tuple[int, int] | None) -> None:
+        """Start a component; what it prints goes to `pipe` (the end to write to, and the one to read from).
+
+        A place that has answered for it goes on to do so.
+        """
         place = self._place_of(order, sockets)
         if pipe is not None:
-            self._output.give(order.name, pipe)
+            self._output.give(order.name, *pipe)
         environment.give(order.name, order.environment)
         self.isolation.admit(order.described)
         place.order = order

@@ -42,7 +42,7 @@ def serve_many(path: str, *, group: str, grace: float) -> int:
     last_words.install(blame)
     configure_logging()
     sys.setswitchinterval(SWITCH_INTERVAL)
-    channel = Channel(path, group=group)
+    channel = Channel(path, output, group=group)
     main = MainThread()
     host = Host(main, output, blame, ended=channel.ended, noted=channel.noted, renewed=channel.renewed)
     loop = loop_factory()()
@@ -56,6 +56,7 @@ def serve_many(path: str, *, group: str, grace: float) -> int:
     thread.start()
     main.serve()
     thread.join()
+    output.close()
     blame.close()
     return 0
 

@@ -1,17 +1,30 @@
 """Standard output and error by component: what one prints goes to its own pipe, all else where it always went.
 
-`print` and logging alike, since both write to `sys.stdout` and `sys.stderr` as they stand when an app is imported. A
-pipe that nobody reads any more is left for the process's own stream.
+`print` and logging alike, since both write to `sys.stdout` and `sys.stderr` as they stand when an app is imported. The
+process keeps both ends of each pipe, so that what one launcher has not read is the next one's.
 """
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
+import select
 import sys
-from typing import Any, TextIO
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TextIO
 
 from .current import component
+
+if TYPE_CHECKING:
+    import socket
+
+#: So many bytes fit where there is room at all.
+_AT_ONCE = select.PIPE_BUF
+#: What a pipe may hold that nobody reads for the time being: as much as Linux lets anybody have.
+_MOST = 1 << 20
+_BATCH = 1 << 16
 
 
 class Stream:
@@ -50,30 +63,131 @@ class Stream:
 
 
 class Output:
-    """The pipes of all components."""
+    """The pipes of all components. Whoever reads them is at the other end of a socket, and gone when that is."""
 
     def __init__(self) -> None:
         self._pipes: dict[str, TextIO] = {}
+        self._reading: dict[str, int] = {}
+        self._reader: _Reader | None = None
+        self._own = sys.stdout
 
     def install(self) -> None:
         """Stand in for `sys.stdout` and `sys.stderr` from now on."""
+        self._own = sys.stdout
         sys.stdout = Stream(sys.stdout, self._pipes)
         sys.stderr = Stream(sys.stderr, self._pipes)
 
-    def give(self, name: str, descriptor: int) -> None:
-        """What the component prints goes to this pipe, which is ours from now on."""
+    def give(self, name: str, writing: int, reading: int) -> None:
+        """What the component prints goes to this pipe, both of whose ends are ours from now on."""
         self.take_away(name)
-        os.set_inheritable(descriptor, False)
-        raw = io.FileIO(descriptor, "wb")
+        os.set_inheritable(writing, False)
+        os.set_inheritable(reading, False)
+        raw = _Pipe(writing, is_read=lambda: self._reader, aside=self._put_aside)
+        self._reading[name] = reading
         self._pipes[name] = io.TextIOWrapper(
             io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace", line_buffering=True
         )
 
     def take_away(self, name: str) -> None:
-        """Write out what is left of a line, and close the component's pipe."""
+        """Write out what is left of a line, and close the component's pipe; what nobody reads yet is kept."""
         pipe = self._pipes.pop(name, None)
         if pipe is not None:
-            try:
+            with suppress(OSError):
                 pipe.close()
-            except OSError:
-                pipe.detach().detach().close()  # type: ignore[attr-defined]  # what nobody reads need not be written
+        if self._reader is not None:
+            self.forget(name)
+
+    def reading_of(self, name: str) -> int:
+        """The end from which the component's pipe is read; -1: there is none."""
+        return self._reading.get(name, -1)
+
+    def forget(self, name: str) -> None:
+        """What the component has printed is read elsewhere, or never."""
+        reading = self._reading.pop(name, -1)
+        if reading >= 0:
+            os.close(reading)
+
+    def is_read_by(self, peer: socket.socket | None) -> None:
+        """Whoever is at the other end reads all pipes from now on; None: nobody does."""
+        self._reader = None if peer is None else _Reader(peer)
+
+    def close(self) -> None:
+        """What nobody has read goes where the process's own words go: it ends, and the pipes with it."""
+        for name in list(self._reading):
+            self.take_away(name)
+        for reading in self._reading.values():
+            os.set_blocking(reading, False)
+            with suppress(OSError):
+                while batch := os.read(reading, _BATCH):
+                    self._put_aside(batch)
+
+    def _put_aside(self, data: bytes) -> None:
+        self._own.write(data.decode("utf-8", "backslashreplace"))
+        self._own.flush()
+
+
+class _Reader:
+    """Who reads: a descriptor that has hung up when he has gone. Closed with the last who looks at it."""
+
+    def __init__(self, peer: socket.socket) -> None:
+        self.descriptor = os.dup(peer.fileno())
+
+    def __del__(self) -> None:
+        os.close(self.descriptor)
+
+
+class _Pipe(io.RawIOBase):
+    """The end of a pipe to which one component writes. Where it is full, who writes waits for who reads.
+
+    Is there nobody, or does he go meanwhile, the pipe is made larger; what does not fit even then is put `aside`: a
+    component may not hang, and all others with it, because nobody listens.
+    """
+
+    def __init__(
+        self, descriptor: int, *, is_read: Callable[[], _Reader | None], aside: Callable[[bytes], None]
+    ) -> None:
+        self._descriptor = descriptor
+        self._is_read = is_read
+        self._aside = aside
+        self._is_large = False
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def write(self, data: Any) -> int:
+        """Write all of it, wherever to."""
+        left = memoryview(data).cast("B")
+        size = len(left)
+        while left:
+            if self._has_room():
+                left = left[os.write(self._descriptor, left[:_AT_ONCE]) :]
+            elif self._is_large:
+                self._aside(bytes(left))
+                break
+            else:
+                self._enlarge()
+        return size
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            os.close(self._descriptor)
+
+    def _has_room(self) -> bool:
+        """Wait until there is room; False: nobody reads, and there is none."""
+        reader = self._is_read()
+        look = select.poll()
+        look.register(self._descriptor, select.POLLOUT)
+        if reader is not None:
+            look.register(reader.descriptor, 0)  # that it has hung up is told unasked
+        found = dict(look.poll(None if reader is not None else 0))
+        return self._descriptor in found
+
+    def _enlarge(self) -> None:
+        self._is_large = True
+        if sys.platform == "linux":
+            with suppress(OSError):  # its user has enough of them
+                fcntl.fcntl(self._descriptor, fcntl.F_SETPIPE_SZ, _MOST)

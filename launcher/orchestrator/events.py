@@ -32,12 +32,16 @@ class Opened(Struct, frozen=True):
 
 
 class Adopted(Struct, frozen=True):
-    """A process of an earlier launcher still runs. `since` is its start, on the wall clock."""
+    """A process of an earlier launcher still runs. `since` is its start, on the wall clock.
+
+    `is_up`: its host says that it has come up, whoever heard that at the time.
+    """
 
     instance: str
     generation: int
     pid: int
     since: float
+    is_up: bool = False
 
 
 class Spawned(Struct, frozen=True):
@@ -60,7 +64,7 @@ class Exited(Struct, frozen=True):
     """The process and all of its descendants are gone. `code` is minus the signal's number when one ended it.
 
     `why`: what ended it, where more is known than the code. `cause`: the component that took the process along
-    in which this one ran, itself or another; empty: nobody did, or it is not known.
+    in which this one ran, itself or another, or that process's own instance, which was ended; empty: it is not known.
     `unshareable`: why it cannot be in the process where it was started, with others; in one of its own it could.
     """
 

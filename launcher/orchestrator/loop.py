@@ -228,9 +228,9 @@ class Loop:
         match event:
             case Opened(engine):
                 self._opened(EngineName(engine))
-            case Adopted(name, generation, pid, since):
-                if life := self.stage.board.lives.get(name):
-                    reactions.adopted(self.stage, life, generation, pid, since)
+            case Adopted():
+                if life := self.stage.board.lives.get(event.instance):
+                    reactions.adopted(self.stage, life, event)
             case Signalled(number):
                 self._signalled(number)
             case LeaveAsked():

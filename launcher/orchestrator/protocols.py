@@ -80,6 +80,15 @@ class Renews(Protocol):
         ...
 
 
+@runtime_checkable
+class Resumes(Protocol):
+    """An engine that goes on with what it has adopted as with what it started."""
+
+    def resume(self, launch: Launch) -> None:
+        """Take this for what an adopted instance was started with."""
+        ...
+
+
 class Prober(Protocol):
     """Checks instances and posts `Probed` for each verdict."""
 

@@ -11,6 +11,7 @@ from launcher.errors import LauncherError
 from launcher.orchestrator import apart, commands, restart, shared
 from launcher.orchestrator.effects import Do
 from launcher.orchestrator.events import (
+    Adopted,
     Elapsed,
     Exited,
     Imported,
@@ -68,12 +69,12 @@ def react(stage: Stage, life: Life, event: Fact) -> None:
             elapsed(stage, life, event.timer)
 
 
-def adopted(stage: Stage, life: Life, generation: int, pid: int, since: float) -> None:
+def adopted(stage: Stage, life: Life, told: Adopted) -> None:
     """A process of an earlier launcher runs."""
-    is_unready = life.generation == generation > life.ready_generation
-    life.generation = generation
-    life.wanted_generation = generation - 1
-    life.pid, life.started_wall, life.launched = pid, since, stage.clock.now()
+    is_unready = life.generation == told.generation > life.ready_generation
+    life.generation = told.generation
+    life.wanted_generation = told.generation - 1
+    life.pid, life.started_wall, life.launched = told.pid, told.since, stage.clock.now()
     life.wish = Wish.UP
     stage.begun = True
     stage.fire(life, Trigger.ADOPTED, Reason(text="ran already"))
@@ -81,6 +82,8 @@ def adopted(stage: Stage, life: Life, generation: int, pid: int, since: float) -
         _passed(stage, life, "runs")
     elif life.check is not None and (life.check.log is not None or life.check.notify) and not is_unready:
         _passed(stage, life, "ran already")  # it has said so, and says it only once
+    elif life.check is not None and life.check.notify and told.is_up:
+        _passed(stage, life, "READY=1")
 
 
 def spawned(stage: Stage, life: Life, pid: int) -> None:

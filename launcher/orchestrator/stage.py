@@ -23,7 +23,7 @@ from launcher.orchestrator.launches import Prepared, build_launch, health_of, se
 from launcher.orchestrator.life import Life, Wish
 from launcher.orchestrator.lifecycle import RUNS, TIMERS, Phase, Trigger, move
 from launcher.orchestrator.orders import Can, Run, Stop, StopLevel, Watch
-from launcher.orchestrator.protocols import Renews, StandsIn
+from launcher.orchestrator.protocols import Renews, Resumes, StandsIn
 from launcher.orchestrator.rollback import Step, StepKind
 from launcher.orchestrator.snapshot import Changed, Noted, Reason
 from launcher.orchestrator.telling import Telling
@@ -251,6 +251,9 @@ class Stage:
         prepared = self._prepare(life, life.generation, {})
         self._to_watch[life.name] = _watch_of(run, prepared, life.instance.port)
         self.watch(life)
+        engine = self.engines[life.instance.engine]
+        if isinstance(engine, Resumes):
+            engine.resume(prepared.launch)
 
     def _prepare(self, life: Life, generation: int, probe_env: Mapping[str, str]) -> Prepared:
         """Build a start; before it can say anything, what it must not say is known."""

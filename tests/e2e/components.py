@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+from contextlib import ExitStack
 from http.client import HTTPConnection
-
-from tests.e2e.project import free_ports
 
 #: `/print/WORD` prints, `/end` ends the process, `/env/NAME` tells a variable, `/child` leaves one that sleeps.
 SOURCE = """
@@ -41,11 +41,14 @@ NAMES = ("catalog", "orders")
 
 def write(project, *, top: str = "", keys: str = "") -> None:
     """The two apps, orders after catalog; `top` stands below [launcher], `keys` below catalog."""
+    with ExitStack() as stack:  # an export asks for no port whether it is free
+        taken = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in NAMES]
+        catalog, orders = (one.getsockname()[1] for one in taken)
     project.profile(
-        f"[launcher]\nmode = 'single'\nports = '{free_ports()}'\n{top}\n[defaults]\nport = 'auto'\nstop.drain = 1\n"
-        f"restart = {{ delay = 0.02, burst = 3 }}\n"
-        f"[services.catalog]\napp = 'catalog:app'\n{keys}\n"
-        "[services.orders]\napp = 'orders:app'\ndepends_on = ['catalog']\n"
+        f"[launcher]\nmode = 'single'\n{top}\n[defaults]\nstop.drain = 1\n"
+        "restart = { delay = 0.02, burst = 3 }\n"
+        f"[services.catalog]\napp = 'catalog:app'\nport = {catalog}\n{keys}\n"
+        f"[services.orders]\napp = 'orders:app'\nport = {orders}\ndepends_on = ['catalog']\n"
     )
     for name in NAMES:
         project.file(f"{name}.py", SOURCE)

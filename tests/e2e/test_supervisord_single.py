@@ -73,6 +73,111 @@ def test_what_takes_its_process_along_again_and_again_stays_there(server, projec
     eventually(lambda: text in server.log())
 
 
+def kill_agent(server):
+    """And wait until the next one answers."""
+    agent = server.pid("launcher")
+    os.kill(agent, signal.SIGKILL)
+    eventually(lambda: server.pid("launcher") not in (0, agent) and server.states())
+
+
+def log_of(server, instance):
+    path = server.run_folder / "logs" / f"{instance}.log"
+    return path.read_text() if path.exists() else ""
+
+
+def test_the_next_agent_goes_on_with_what_runs(single):
+    """Nothing is started again, and all can be commanded and measured as before."""
+    before = views(single)
+    kill_agent(single)
+    eventually(lambda: single.states() == READY)
+    after = views(single)
+    assert {name: (one["pid"], one["generation"]) for name, one in after.items()} == {
+        name: (one["pid"], one["generation"]) for name, one in before.items()
+    }
+    assert [get(after[name]) for name in NAMES] == list(NAMES)
+    table = single.project.run("status", "--run-dir", str(single.run_folder)).stdout.splitlines()
+    assert next(line for line in table if line.startswith("catalog")).split()[-1] == "ms"
+    assert "catalog is ready: ran already" in single.ctl("why", "catalog").stdout
+    restarted = single.project.run("restart", "catalog", "--run-dir", str(single.run_folder))
+    assert "catalog has started anew beside itself" in restarted.stdout
+
+
+def test_the_next_agent_holds_the_sockets(single):
+    """So nobody is refused while the process is exchanged, however it ended."""
+    kill_agent(single)
+    eventually(lambda: single.states() == READY)
+    there = views(single)
+    os.kill(single.pid("host.apps"), signal.SIGKILL)
+    assert [get(there[name]) for name in NAMES] == list(NAMES)  # they wait
+    stopped = single.project.run("stop", "orders", "--run-dir", str(single.run_folder))
+    assert stopped.returncode == 0
+    with pytest.raises(ConnectionRefusedError):
+        get(there["orders"])
+
+
+def test_sockets_are_held_while_there_is_neither_agent_nor_process(single):
+    """Supervisord itself holds them."""
+    there = views(single)
+    agent = single.pid("launcher")
+    os.kill(agent, signal.SIGSTOP)
+    os.kill(single.pid("host.apps"), signal.SIGKILL)
+    os.kill(agent, signal.SIGKILL)
+    assert [get(there[name]) for name in NAMES] == list(NAMES)
+    eventually(lambda: single.states() == READY)
+
+
+def test_what_is_printed_while_no_agent_looks_is_heard_by_the_next(single):
+    """As its component's own, in order; what the last one was sent and never read, too."""
+    there = views(single)
+    agent = single.pid("launcher")
+    os.kill(agent, signal.SIGSTOP)
+    get(there["catalog"], "/print/unread")
+    os.kill(agent, signal.SIGKILL)
+    get(there["catalog"], "/print/alone")
+    eventually(lambda: single.pid("launcher") not in (0, agent) and single.states() == READY)
+    get(there["catalog"], "/print/after")
+    eventually(lambda: "after" in log_of(single, "catalog.1"))
+    lines = [line.partition(" ")[2] for line in log_of(single, "catalog.1").splitlines()]
+    assert [line for line in lines if line in ("unread", "alone", "after")] == ["unread", "alone", "after"]
+
+
+def test_one_that_prints_without_end_while_no_agent_looks_holds_up_nobody(single):
+    """A megabyte of it is kept for the next agent; the rest is told as the process's own."""
+    there = views(single)
+    agent = single.pid("launcher")
+    os.kill(agent, signal.SIGSTOP)
+    os.kill(single.pid("launcher"), signal.SIGKILL)
+    get(there["catalog"], "/flood/30000")
+    assert get(there["orders"]) == "orders"
+    eventually(lambda: "line 29999 " in log_of(single, "host.apps"))
+    eventually(lambda: "line 5000 " in log_of(single, "catalog.1"))
+    get(there["catalog"], "/print/well")
+    eventually(lambda: "well" in log_of(single, "catalog.1"))
+
+
+def test_one_that_ended_while_no_agent_looked_is_told_of_and_started(server, project):
+    """With its last words, and by its restart rule."""
+    write(project)
+    project.file(
+        "catalog.py",
+        (project.root / "catalog.py")
+        .read_text()
+        .replace("os._exit(3)", "asyncio.get_running_loop().call_soon(sys.exit, 4)")
+        .replace("import os,", "import asyncio, sys, os,"),
+    )
+    server.start()
+    eventually(lambda: server.states() == READY)
+    there = views(server)
+    agent = server.pid("launcher")
+    os.kill(agent, signal.SIGSTOP)
+    os.kill(agent, signal.SIGKILL)
+    get(there["catalog"], "/print/last")
+    get(there["catalog"], "/end")
+    eventually(lambda: server.states() == READY and views(server)["catalog"]["generation"] == 2)
+    assert "last" in log_of(server, "catalog.1")
+    assert "sys.exit(4)" in server.log()
+
+
 def test_told_to_end_supervisord_leaves_nothing(single):
     """All that runs in the process ends in order, as when it is stopped."""
     host = single.pid("host.apps")

@@ -51,11 +51,16 @@ class Hosted:
         self._text = b""
 
     def next_pipe(self) -> int:
-        """The end of a new pipe that a start is to write to."""
+        """The end of a new pipe that a start is to write to; what it says is read here."""
         self.close_pipe()
         self._pipe, writing = os.pipe()
         os.set_blocking(self._pipe, False)
         return writing
+
+    @property
+    def reading(self) -> int:
+        """The end from which it is read."""
+        return self._pipe
 
     def output(self) -> str:
         """All it has printed so far."""
@@ -143,7 +148,7 @@ class Host:
         )
         pipe = hosted.next_pipe()
         launch = Launch(instance=name, generation=hosted.generation, app=app, directory="/", env=env)
-        self.line.start(launch, pipe, hosted.listener)
+        self.line.start(launch, (pipe, hosted.reading), hosted.listener)
         os.close(pipe)
         return hosted
 

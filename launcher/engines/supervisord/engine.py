@@ -106,7 +106,9 @@ class SupervisordEngine:
         #: Environment and directory of the last start, for stop commands.
         self._launches: dict[str, Launch] = {}
         self._wants: list[Callable[[], None]] = []
-        self._sockets = KeptSockets(supervisor, self._names, self._want)
+        self._sockets = KeptSockets(supervisor, self._names, self._want, self._want_now)
+        #: Those of components; what starts these holds them.
+        self.sockets = self._sockets.components
 
     def attach(
         self,
@@ -179,6 +181,9 @@ class SupervisordEngine:
 
     def _want(self, want: Callable[[], None]) -> None:
         self._wants.append(want)
+
+    def _want_now(self, want: Callable[[], None]) -> None:
+        self._reader.call(partial(self._do, [want]))
 
     # In the reader's thread ------------------------------------------------------------------------------------------
 

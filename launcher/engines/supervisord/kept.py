@@ -1,11 +1,13 @@
 """Held listening sockets under supervisord: bound by the agent, and left with supervisord, where they outlive it.
 
-The plugin hands each to the next processes of its program. Used by the loop's thread; what is to be said to supervisord
-is given to `want`, for the reader's.
+The plugin hands each to the next processes of its program; those of components it only keeps, for the next agent: a
+component gets its own from whoever starts it. Used by the loop's thread; what is to be said to supervisord is given to
+`want` and `now`, for the reader's.
 """
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -21,11 +23,20 @@ if TYPE_CHECKING:
 
 
 class KeptSockets:
-    """The sockets held, by instance; `names` is what each instance is called in supervisord."""
+    """The sockets held, by instance; `names` is what each instance is called in supervisord.
+
+    What is given to `want` is done with the next commit, what to `now` at once.
+    """
 
     def __init__(
-        self, supervisor: Supervisor, names: Mapping[str, str], want: Callable[[Callable[[], None]], None]
+        self,
+        supervisor: Supervisor,
+        names: Mapping[str, str],
+        want: Callable[[Callable[[], None]], None],
+        now: Callable[[Callable[[], None]], None],
     ) -> None:
+        #: Those of components, which have no program.
+        self.components = ComponentSockets(supervisor, now)
         self._supervisor = supervisor
         self._names = names
         self._want = want
@@ -41,7 +52,9 @@ class KeptSockets:
                 self._want(partial(self._supervisor.free, key))
                 continue
             host, port = kept.getsockname()[:2]
-            self._held.take_over(instance, HeldSocket(plan.instances[instance].service, host, port), kept)
+            one = plan.instances[instance]
+            held = self.components if one.is_component else self._held
+            held.take_over(instance, HeldSocket(one.service, host, port), kept)
 
     def hold(self, launch: Launch, *, label: str) -> None:
         """Bind what is to be held, unless it is, and leave it with supervisord."""
@@ -63,13 +76,47 @@ class KeptSockets:
             self._want(partial(self._supervisor.free, _key(instance), self._names[instance]))
 
     def close(self) -> None:
-        """Let go; supervisord keeps them."""
+        """Let go of those of programs; supervisord keeps them."""
         self._held.close()
 
     def _keep(self, instance: str, held: socket.socket, fdname: str) -> None:
         with held:
             self._supervisor.keep(_key(instance), held.fileno())
         self._supervisor.hand_over(_key(instance), self._names[instance], fdname)
+
+
+class ComponentSockets(HeldSockets):
+    """Of each of which supervisord has a copy before it is handed to a component, until it is released."""
+
+    def __init__(self, supervisor: Supervisor, now: Callable[[Callable[[], None]], None]) -> None:
+        super().__init__()
+        self._supervisor = supervisor
+        self._now = now
+
+    def hold(self, instance: str, wanted: tuple[HeldSocket, ...], *, label: str) -> socket.socket | None:
+        """The socket of `instance`, bound now unless it is held already, and left with supervisord then."""
+        had = self.held(instance)
+        bound = super().hold(instance, wanted, label=label)
+        if bound is not None and bound is not had:
+            # `dup` would have it block, and it is one with the host's.
+            self._now(partial(self._keep, instance, socket.socket(fileno=os.dup(bound.fileno()))))
+        return bound
+
+    def release(self, instance: str) -> bool:
+        """Close what is held for `instance`, here and there; False: nothing was."""
+        is_held = super().release(instance)
+        if is_held:
+            self._now(partial(self._supervisor.free, _key(instance)))
+        return is_held
+
+    def close(self) -> None:
+        """Let go; supervisord keeps them."""
+        for instance in list(self._held):
+            super().release(instance)
+
+    def _keep(self, instance: str, held: socket.socket) -> None:
+        with held:
+            self._supervisor.keep(_key(instance), held.fileno())
 
 
 def _key(instance: str) -> str:
