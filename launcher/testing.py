@@ -146,7 +146,7 @@ class FakeEngine:
         can: frozenset[Can] = frozenset({Can.KILL, Can.SIGNAL, Can.HOLD_SOCKETS, Can.TAKE_IN}),
     ) -> None:
         self.can = can
-        self._name = name
+        self.name = name
         self.did: list[str] = []
         self.running: dict[str, int] = {}
         #: Instances that ignore being asked to end.
@@ -159,7 +159,7 @@ class FakeEngine:
 
     def open(self, plan: Plan, post: Post, output: Sink) -> None:  # noqa: ARG002  (the protocol's)
         self._post = post
-        post(Opened(self._name))
+        post(Opened(self.name))
 
     def change(self, plan: Plan) -> None:
         """Nothing to prepare."""
@@ -232,6 +232,9 @@ class FakeMergedEngine(FakeEngine):
         self.running[instance] = generation + 1
         self._post(Renewed(instance, generation, how))
 
+    def resume(self, launch: Launch) -> None:
+        self.running[launch.instance] = launch.generation
+
     def stand_in(self, instance: str, why: str) -> None:
         self.did.append(f"stand in for {instance}: {why}")
 
@@ -265,11 +268,7 @@ class Rehearsal:
         self.loop = Loop(
             self.plan,
             inbox=SimpleQueue(),
-            engines={
-                EngineName.LOCAL: self.engine,
-                EngineName.MERGED: self.merged,
-                EngineName.FORKED: self.forked,
-            },
+            engines={one.name: one for one in (self.engine, self.merged, self.forked)},
             prober=self.prober,
             clock=self.clock,
             world=self.world,

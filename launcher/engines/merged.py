@@ -79,6 +79,10 @@ class MergedEngine:
         self._plan = plan
         self._post = post
         self._sink = output
+        for one in plan.instances.values():
+            if one.is_component and one.port is not None:
+                is_shared = plan.services[one.service].prefix is not None
+                self._sockets.take_over(one.name, one.port, is_shared=is_shared)
         output.on_room(self._reader.resume)
         self._adoption = Adoption(
             self._reader, post, connect=lambda group: self._connected(group) is not None, told=self._adopted

@@ -29,18 +29,27 @@ class SharedSockets:
         """The socket of `instance`, bound now unless it, or one it is shared with, holds it; None: none is wanted."""
         name = instance
         if is_shared and wanted:
-            first = self._sockets.at(wanted[0].port)  # it may have been taken over, from a launcher before
-            begin = (instance, wanted) if first is None else (first[0], first[1:])
-            name, wanted = self._first.setdefault(wanted[0].port, begin)
+            name, wanted = self._first.setdefault(wanted[0].port, (instance, wanted))
         if self._names.get(instance, name) != name:
             self.release(instance)
         held = self._sockets.hold(name, wanted, label=label)
         self._names[instance] = name
         return held
 
+    def take_over(self, instance: str, port: int, *, is_shared: bool) -> None:
+        """Hold for `instance`, too, what a launcher before has left of its port."""
+        found = self._sockets.at(port)
+        if found is None:
+            return
+        name, wanted = found
+        if is_shared:
+            self._first[port] = (name, (wanted,))
+        if is_shared or name == instance:
+            self._names[instance] = name
+
     def release(self, instance: str) -> None:
         """Close what is held for `instance`, unless others hold it too."""
-        name = self._names.pop(instance, instance)
+        name = self._names.pop(instance, "")
         if name not in self._names.values():
             self._sockets.release(name)
             self._first = {port: first for port, first in self._first.items() if first[0] != name}

@@ -79,6 +79,8 @@ def roll_back(stage: Stage, start_up: StartUp, culprit: Life) -> None:
 
 def _start(stage: Stage, asked: StartAsked) -> None:
     named = stage.board.named(asked.services)
+    if asked.named:
+        named += shared.inside(stage, named)
     targets = named if asked.alone else stage.board.with_dependencies(named)
     start_up = StartUp(targets, asked.reply)
     stage.errands.append(start_up)
@@ -112,10 +114,11 @@ def _stop(stage: Stage, asked: StopAsked) -> None:
         end(stage, 0, asked.by)
         return
     lives = stage.board.named(asked.services)
-    followers = _followers(stage, lives, {OnLoss.STOP})
+    inside = shared.inside(stage, lives)
+    followers = [*inside, *(life for life in _followers(stage, lives, {OnLoss.STOP}) if life not in inside)]
     answers = [f"{life.label} {stage.lower(life, asked.by)}" for life in lives]
     for life in followers:
-        if life.is_alive or life.phase in _UNDER_WAY:
+        if life.is_alive or life.phase in _UNDER_WAY or (life in inside and life.phase is Phase.FAILED):
             stage.lower(life, f"{asked.by}, for what it depends on stops")
     _tell_order(stage, [*lives, *followers])
     stage.errands.append(Down([*lives, *followers], asked.reply, answers))

@@ -173,7 +173,8 @@ def _table() -> dict[tuple[Phase, Trigger], Move]:
         p.PENDING: {
             t.START: wanted,
             t.RESTART: wanted,
-            t.STOP: _to(p.STOPPED, answer="was not running"),
+            # Its socket may have been held for it by an earlier launcher.
+            t.STOP: _to(p.STOPPED, Do.RELEASE, answer="was not running"),
             t.ADOPTED: adopted,
         },
         p.WAITING: {

@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     from launcher.orchestrator.stage import Stage
 
 
+def inside(stage: Stage, lives: Iterable[Life]) -> list[Life]:
+    """What runs in those of these that are hosts, and is not among them itself."""
+    lives = list(lives)
+    groups = {life.instance.group for life in lives if life.instance.is_host}
+    others = (stage.board.lives[one.name] for group in groups for one in stage.plan.components_of(group))
+    return [life for life in others if life not in lives]
+
+
 def renew(stage: Stage, life: Life, by: str, *, among: Iterable[Life]) -> bool:
     """Start a component anew beside itself; False: it has to end first, or its process goes too (`among`)."""
     engine = stage.engines[life.instance.engine]

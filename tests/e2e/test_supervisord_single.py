@@ -178,6 +178,36 @@ def test_one_that_ended_while_no_agent_looked_is_told_of_and_started(server, pro
     assert "sys.exit(4)" in server.log()
 
 
+def test_what_an_operator_stops_stays_down_and_comes_back_with_its_host(single):
+    """Whichever agent looks; nobody has failed, and nobody is refused by whoever starts it again."""
+    down = dict.fromkeys(READY, "stopped")
+    assert single.ctl("stop", "host.apps").returncode == 0
+    eventually(lambda: single.states() == down)
+    assert views(single)["catalog"]["reason"]["text"].startswith("operator, with supervisorctl")
+    kill_agent(single)
+    eventually(lambda: single.states() == down)
+    assert single.pid("host.apps") == 0
+    assert single.ctl("start", "host.apps").returncode == 0
+    eventually(lambda: single.states() == READY)
+    assert [get(views(single)[name]) for name in NAMES] == list(NAMES)
+
+
+def test_an_operator_restarts_the_host(single):
+    """Again and again: that is no failure of anybody."""
+    for _ in range(4):
+        before = single.pid("host.apps")
+        assert single.ctl("restart", "host.apps").returncode == 0
+        eventually(lambda: single.states() == READY and single.pid("host.apps") not in (0, before))  # noqa: B023
+    assert [get(views(single)[name]) for name in NAMES] == list(NAMES)
+    assert "failed" not in single.log()
+
+
+def test_a_process_that_was_told_to_end_is_started_again_with_all_in_it(single):
+    """Its components ended in order, and did nobody a wrong."""
+    os.kill(single.pid("host.apps"), signal.SIGTERM)
+    eventually(lambda: single.states() == READY and views(single)["orders"]["generation"] == 2)
+
+
 def test_told_to_end_supervisord_leaves_nothing(single):
     """All that runs in the process ends in order, as when it is stopped."""
     host = single.pid("host.apps")

@@ -98,6 +98,24 @@ def test_what_one_holds_alone_is_handed_over(port):
     assert not listens(port)
 
 
+@pytest.mark.parametrize("is_shared", [True, False])
+def test_what_a_launcher_before_has_left_is_held_for_whom_it_was(port, is_shared):
+    """Under whichever name that was, until the last of them lets go."""
+    held = HeldSockets()
+    wanted = HeldSocket("a", "127.0.0.1", port)
+    bound = held.hold("a", (wanted,), label="a")
+    sockets = SharedSockets(held)
+    for instance in ("a", "b"):
+        sockets.take_over(instance, port, is_shared=is_shared)
+    if is_shared:
+        assert hold(sockets, "b", port) is bound
+        sockets.release("b")
+        assert listens(port)
+    assert hold(sockets, "a", port, is_shared=is_shared) is bound
+    sockets.release("a")
+    assert not listens(port)
+
+
 def test_a_shared_one_is_not_handed_over(sockets, port):
     """It goes with the last who holds it."""
     hold(sockets, "a", port)

@@ -68,6 +68,8 @@ def test_who_stopped_what_is_down_when_an_agent_begins(program: Program, wish: s
         (RUNS, "down", "stopped", False, "so it was"),
         (CRASHED, "up", "ready", True, None),
         (CRASHED, "down", "stopped", False, "so it was"),
+        (STOPPED, "up", "ready", False, OPERATOR),
+        (STOPPED, "down", "stopped", False, "so it was"),
     ],
 )
 def test_a_component_is_started_or_rests_as_was_wanted_of_it(

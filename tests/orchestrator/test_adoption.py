@@ -8,6 +8,7 @@ from launcher.orchestrator.events import Adopted
 from launcher.orchestrator.state import Memory, read
 from launcher.testing import Rehearsal
 
+APP = {"command": None, "app": "shop:app", "port": "auto"}
 CHECKS = [{"log": "serves"}, {"notify": True}]
 
 
@@ -59,3 +60,18 @@ def test_what_somebody_else_started_meanwhile_is_taken_to_have_said_so(health):
     first.start()
     second = adopting(first, health, 2)
     assert second.states() == {"db": "ready", "web": "ready"}
+
+
+@pytest.mark.parametrize(("is_up", "state"), [(True, "ready"), (False, "starting")])
+def test_what_came_up_while_nobody_heard_it_is_known_by_its_host(is_up, state):
+    """It says so only once; and its engine is told what it was started with, to hold its socket again."""
+    first = Rehearsal({"api": APP}, mode="single")
+    first.start()
+    first.passes("host.apps", "READY=1")
+    first.advance(1)
+    second = Rehearsal({"api": APP}, mode="single", memory=remembered(first))
+    second.loop.post(Adopted("host.apps", 1, 4711, 0.0))
+    second.loop.post(Adopted("api.1", 1, 4711, 0.0, is_up))
+    second.start()
+    assert second.states() == {"host.apps": "ready", "api": state}
+    assert second.merged.running == {"api.1": 1}

@@ -126,6 +126,42 @@ def test_restarting_a_host_restarts_what_runs_in_it(shop):
     assert shop.states() == {"host.apps": "starting", "web": "waiting", "api": "waiting"}
 
 
+def test_stopping_a_host_stops_what_runs_in_it_first(shop):
+    """In order, as for any stop; and nothing of it is tried again."""
+    (outcome,) = shop.stop("host.apps")
+    assert outcome.ok
+    assert shop.merged.did[-4:] == ["stop web.1#1 SIGNAL", "release web.1", "stop api.1#1 SIGNAL", "release api.1"]
+    assert set(shop.states().values()) == {"stopped"}
+    assert shop.view("api").reason.text.startswith("stopped by command, for what it depends on stops")
+
+
+def test_what_had_failed_in_a_host_is_answered_for_no_more_when_that_stops():
+    shop = up(api={**APP, "restart": {"policy": "no"}}, web=APP)
+    shop.exits("api", 1)
+    assert shop.states()["api"] == "failed"
+    shop.stop("host.apps")
+    assert "release api.1" in shop.merged.did
+    assert set(shop.states().values()) == {"stopped"}
+
+
+def test_starting_a_host_starts_what_runs_in_it(shop):
+    """It is there for nothing else."""
+    shop.stop("host.apps")
+    shop.start("host.apps")
+    assert shop.states() == {"host.apps": "starting", "web": "waiting", "api": "waiting"}
+
+
+def test_what_ended_with_a_host_that_was_told_to_end_has_not_failed(shop):
+    """However often that is: all start again, and no circuit opens."""
+    for _ in range(7):
+        shop.exits("host.apps", 0, because_of="host.apps")
+        assert shop.states()["api"] == "backoff"
+        shop.advance(20)
+        for name in ("host.apps", "api", "web"):
+            shop.passes(name, "READY=1")
+    assert set(shop.states().values()) == {"ready"}
+
+
 def test_why_a_component_ended_is_told(shop):
     """What the host says goes before the exit code."""
     from launcher.orchestrator.events import Exited  # noqa: PLC0415

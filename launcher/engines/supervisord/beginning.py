@@ -46,7 +46,8 @@ def wanted(
             continue
         is_new = program.started == 0 and not attended
         if one.is_component:
-            if is_new or _wish(past, instance) == "up" or (_is_unasked(past, instance) and not attended):
+            is_new = is_new or (_is_unasked(past, instance) and not attended)
+            if (is_new or _wish(past, instance) == "up") and not program.was_stopped:
                 found.add(instance)
             continue
         if is_new or (_wish(past, instance) == "up" and not program.was_stopped):
@@ -67,6 +68,8 @@ def resting(
             # Should it run yet, it was being stopped when the last agent left.
             if _wish(past, instance) == "down" and not _is_unasked(past, instance):
                 found[instance] = past[instance].why
+            elif program.was_stopped:
+                found[instance] = OPERATOR
             continue
         if program.runs or has_completed(plan, instance, program):
             continue

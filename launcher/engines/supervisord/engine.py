@@ -39,6 +39,7 @@ from launcher.orchestrator.events import (
     Lingered,
     Opened,
     Post,
+    RestartAsked,
     SnapshotAsked,
     Spawned,
     SpawnRefused,
@@ -235,11 +236,8 @@ class SupervisordEngine:
                 self._printed(heard)
             case Started(name, result):
                 self._started(self._starting.pop(name), result)
-            case Runs(name, pid, started):
-                instance = self._instances.get(name)
-                tracked = self._tracked.get(instance or "")
-                if instance is not None and (tracked is None or tracked.pid != pid):
-                    self._take(instance, pid, started, self._generations.get(instance, 0) + 1)
+            case Runs():
+                self._runs(heard)
             case Ended(program):
                 self._ended(program)
             case Missed(name):
@@ -250,6 +248,17 @@ class SupervisordEngine:
                 self._say(text)
             case Asked():
                 self._ask()
+
+    def _runs(self, heard: Runs) -> None:
+        instance = self._instances.get(heard.name)
+        tracked = self._tracked.get(instance or "")
+        if instance is None or (tracked is not None and tracked.pid == heard.pid):
+            return
+        self._take(instance, heard.pid, heard.started, self._generations.get(instance, 0) + 1)
+        if self._plan.instances[instance].is_host:
+            # It cannot tell us that it is ready, as one of our own can; and what was in it is to come back.
+            self._post(RestartAsked(services=(instance,), by=OPERATOR, force=True, reply=_nothing))
+            self._post(StartAsked(services=(instance,), by=OPERATOR, named=True, alone=True, reply=_nothing))
 
     def _printed(self, printed: Printed) -> None:
         tracked = self._tracked.get(self._instances.get(printed.name, ""))
