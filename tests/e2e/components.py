@@ -20,7 +20,7 @@ async def app(scope, receive, send):
         print("ended in order")
         await send({"type": "lifespan.shutdown.complete"})
         return
-    _, what, *rest = scope["path"].split("/")
+    _, what, *rest = scope["path"].removeprefix(scope.get("root_path", "")).split("/") + [""]
     body = __name__
     if what == "print":
         print(rest[0])
@@ -39,16 +39,21 @@ async def app(scope, receive, send):
 NAMES = ("catalog", "orders")
 
 
-def write(project, *, top: str = "", keys: str = "") -> None:
-    """The two apps, orders after catalog; `top` stands below [launcher], `keys` below catalog."""
+def write(project, *, top: str = "", keys: str = "", others: str = "depends_on = ['catalog']") -> None:
+    """The two apps; `top` stands below [launcher], `keys` below catalog, `others` below orders.
+
+    With a prefix both have catalog's port.
+    """
     with ExitStack() as stack:  # an export asks for no port whether it is free
         taken = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in NAMES]
         catalog, orders = (one.getsockname()[1] for one in taken)
+    if "prefix" in keys:
+        orders = catalog
     project.profile(
         f"[launcher]\nmode = 'single'\n{top}\n[defaults]\nstop.drain = 1\n"
         "restart = { delay = 0.02, burst = 3 }\n"
         f"[services.catalog]\napp = 'catalog:app'\nport = {catalog}\n{keys}\n"
-        f"[services.orders]\napp = 'orders:app'\nport = {orders}\ndepends_on = ['catalog']\n"
+        f"[services.orders]\napp = 'orders:app'\nport = {orders}\n{others}\n"
     )
     for name in NAMES:
         project.file(f"{name}.py", SOURCE)
