@@ -50,9 +50,16 @@ def test_an_agent_killed_while_one_comes_up_costs_little(server, project, late):
         source = (project.root / "catalog.py").read_text()
         project.file("catalog.py", f"import time\nopen('importing', 'w').close()\ntime.sleep(0.3)\n{source}")
     server.start()
-    seen = project.root / "importing" if late == "a component" else server.run_folder / "host-apps.sock"
-    eventually(seen.exists)
-    os.kill(server.pid("launcher"), signal.SIGKILL)
+    eventually(lambda: server.pid("launcher"))
+    agent = server.pid("launcher")
+    if late == "a component":
+        eventually((project.root / "importing").exists)
+    else:
+        log = server.run_folder / "logs" / "supervisord.log"
+        eventually(lambda: log.exists() and spawned(server, "host.apps"))
+    os.kill(agent, signal.SIGSTOP)  # it hears nothing any more
+    eventually((server.run_folder / "host-apps.sock").exists)
+    os.kill(agent, signal.SIGKILL)
     began = time.monotonic()
     eventually(lambda: server.states() == READY)
     assert time.monotonic() - began < 15
