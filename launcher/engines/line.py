@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from launcher.host.address import address_of
@@ -72,6 +72,15 @@ class Line:
             raise Lost from problem
         if sent < len(frame):
             raise Lost
+
+    def is_told(self, say: Callable[[], None]) -> bool:
+        """Say something by `say`; False: the other end did not take it, and the line is broken off."""
+        try:
+            say()
+        except Lost:
+            self.break_off()
+            return False
+        return True
 
     def break_off(self) -> None:
         """Hang up in such a way that it is heard here too: the next `take` says Lost."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from launcher.engines.adoption import Adoption
 from launcher.engines.hostline import Expected, HostLine, Measured, Running
 from launcher.engines.line import Lost
+from launcher.engines.measuring import Measuring
 from launcher.engines.sharing import SharedSockets
 from launcher.errors import HostAbsent, LauncherError
 from launcher.host import channel_of
@@ -41,9 +42,6 @@ if TYPE_CHECKING:
     from launcher.engines.reader import Reader
     from launcher.engines.sockets import HeldSockets
     from launcher.orchestrator.protocols import Sink
-
-#: How long a host may take to tell what it has measured, in seconds.
-MEASURE_PATIENCE = 0.5
 
 
 class _Tracked:
@@ -71,8 +69,7 @@ class MergedEngine:
         #: The last start of each instance whose socket is held, with a copy of that; and why those that failed did.
         self._launches: dict[str, tuple[Launch, socket.socket]] = {}
         self._failed: dict[str, str] = {}
-        self._measures: dict[str, Measured] = {}
-        self._awaiting: list[tuple[set[str], Callable[[Mapping[str, Measured]], None]]] = []
+        self._measuring = Measuring(reader, self._tracked)
 
     def open(self, plan: Plan, post: Post, output: Sink) -> None:
         """Begin: tell of what runs in hosts that run already."""
@@ -141,7 +138,7 @@ class MergedEngine:
 
     def measure(self, done: Callable[[Mapping[str, Measured]], None]) -> None:
         """Ask all hosts what their components have done; `done` is called in the reader's thread, by instance."""
-        self._reader.call(partial(self._measure, done))
+        self._reader.call(lambda: self._measuring.ask(self._lines, done))
 
     def close(self) -> None:
         """Let go; what runs goes on."""
@@ -160,7 +157,7 @@ class MergedEngine:
             return
         os.close(told.pipe)
         if one is None or not one.is_component:
-            _say(line, partial(line.stop, run))
+            line.is_told(partial(line.stop, run))
 
     def _adopted(self, group: str) -> None:
         """The loop has taken in what runs in a host: now it may hear what that prints."""
@@ -216,11 +213,11 @@ class MergedEngine:
             case Renewed():
                 self._take_over(heard)
             case Measured():
-                self._measures[heard.instance] = heard
+                self._measuring.take(heard)
             case "told":
                 self._tell_of_host(group, line)
             case "measured":
-                self._measured(group)
+                self._measuring.told(group)
 
     def _start(self, launch: Launch, held: socket.socket | None) -> None:
         assert launch.app is not None
@@ -231,7 +228,7 @@ class MergedEngine:
         line = self._connected(launch.app.group)
         host = self._plan.host_of(launch.app.group).label
         reading, writing = os.pipe()
-        is_told = line is not None and _say(line, partial(self._say_start, line, launch, (writing, reading), held))
+        is_told = line is not None and line.is_told(partial(self._say_start, line, launch, (writing, reading), held))
         os.close(writing)
         if line is None or not is_told:
             os.close(reading)
@@ -243,9 +240,7 @@ class MergedEngine:
         self._read(tracked)
         self._post(Spawned(launch.instance, launch.generation, line.pid))
 
-    def _say_start(
-        self, line: HostLine, launch: Launch, pipe: tuple[int, int], held: socket.socket | None
-    ) -> None:
+    def _say_start(self, line: HostLine, launch: Launch, pipe: tuple[int, int], held: socket.socket | None) -> None:
         """Have a component started, and before the first on a shared port, its neighbours there answered for."""
         if launch.app is not None and launch.app.prefix is not None and held is not None:
             line.expect(launch.sockets[0].port, self._expected_at(launch.sockets[0].port, launch.app.group))
@@ -261,7 +256,7 @@ class MergedEngine:
     def _renew(self, launch: Launch) -> None:
         tracked = self._tracked.get(launch.instance)
         line = self._lines.get(tracked.group) if tracked is not None else None
-        if line is None or not _say(line, partial(line.renew, launch)):
+        if line is None or not line.is_told(partial(line.renew, launch)):
             self._post(NotRenewed(launch.instance, launch.generation - 1, "the process it runs in does not answer"))
             return
         if launch.instance in self._launches:
@@ -281,7 +276,7 @@ class MergedEngine:
         tracked = self._tracked.get(run.instance)
         line = self._lines.get(tracked.group) if tracked is not None else None
         if tracked is not None and tracked.run == run and line is not None:
-            _say(line, partial(line.stop, run))
+            line.is_told(partial(line.stop, run))
 
     def _release(self, instance: str) -> None:
         launch = self._forget(instance)
@@ -289,7 +284,7 @@ class MergedEngine:
         line = self._lines.get(group)
         if line is not None:
             line.known_ports.intersection_update(one.sockets[0].port for one, _ in self._launches.values())
-            _say(line, partial(line.release, instance))
+            line.is_told(partial(line.release, instance))
 
     def _forget(self, instance: str) -> Launch | None:
         self._failed.pop(instance, None)
@@ -305,14 +300,14 @@ class MergedEngine:
         self._failed[instance] = why
         line = self._lines.get(launch.app.group)
         if line is not None:
-            _say(line, partial(line.stand_in, launch, held, why))
+            line.is_told(partial(line.stand_in, launch, held, why))
 
     def _stand_in(self, group: str, line: HostLine) -> None:
         """Have a new host answer for those that failed in the one before."""
         for instance, why in self._failed.items():
             launch, held = self._launches[instance]
             if launch.app is not None and launch.app.group == group:
-                _say(line, partial(line.stand_in, launch, held, why))
+                line.is_told(partial(line.stand_in, launch, held, why))
 
     def _lose(self, group: str, line: HostLine) -> None:
         """The host is gone, and with it all that ran in it."""
@@ -331,7 +326,7 @@ class MergedEngine:
             self._end(tracked, Exited(run.instance, run.generation, 1, why, cause if by else ""))
             self._failed.pop(run.instance, None)  # it did not, and is likely to start in the next host at once
         self._adoption.has_told(group)
-        self._measured(group)
+        self._measuring.told(group)
         line.close()
 
     def _with_host(self, group: str, told: Exited) -> Exited:
@@ -364,28 +359,6 @@ class MergedEngine:
         tracked.pipe = -1
         return True
 
-    def _measure(self, done: Callable[[Mapping[str, Measured]], None]) -> None:
-        asked = set(self._lines)
-        self._awaiting.append((asked, done))
-        for line in self._lines.values():
-            _say(line, line.measure)
-        self._measured(None)
-        self._reader.after(MEASURE_PATIENCE, partial(self._give_up, asked))
-
-    def _measured(self, group: str | None) -> None:
-        """A host has told what it has measured, or will not; whom all have answered is told."""
-        waiting, self._awaiting = self._awaiting, []
-        for asked, done in waiting:
-            asked.discard(group or "")
-            if asked:
-                self._awaiting.append((asked, done))
-            else:
-                done({name: one for name, one in self._measures.items() if name in self._tracked})
-
-    def _give_up(self, asked: set[str]) -> None:
-        asked.clear()
-        self._measured(None)
-
     def _drop(self) -> None:
         for line in self._lines.values():
             self._reader.listen_no_more(line.fileno())
@@ -402,13 +375,3 @@ class MergedEngine:
 def _copy_of(held: socket.socket) -> socket.socket:
     """A copy; `dup` would make both block, and that in the host too, whose loop accepts on a third."""
     return socket.socket(fileno=os.dup(held.fileno()))
-
-
-def _say(line: HostLine, say: Callable[[], None]) -> bool:
-    """Say something to a host; of one that does not take it, the line is broken off and heard to be."""
-    try:
-        say()
-    except Lost:
-        line.break_off()
-        return False
-    return True
