@@ -6,6 +6,25 @@ A context variable, so tasks inherit it by themselves; that threads do, too, is 
 from __future__ import annotations
 
 from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Self
+
+
+class Start(str):
+    """A component's name, as its code has it in one of its starts: the same name, with a key of the start's own."""
+
+    __slots__ = ("key",)
+
+    key: str
+
+    def __new__(cls, name: str, generation: int) -> Self:
+        """The same key for the same start, however often it is made."""
+        made = super().__new__(cls, name)
+        made.key = f"{name}#{generation}"
+        return made
+
 
 #: The name of the component whose code runs here; None for the host's own.
 component: ContextVar[str | None] = ContextVar("component", default=None)

@@ -1,4 +1,4 @@
-"""`os.environ`, a view by component: each sees and changes its own variables, the host the process's.
+"""`os.environ`, a view by component, and by each start of one: each sees its own variables, the host the process's.
 
 The object stays what it is, so who imported it before sees the same as who imports it later. Below it, where it keeps
 its dictionary, lies one that asks whose code is running. Like the process itself, a component has two tables: what
@@ -17,14 +17,14 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from . import children, fork_servers, patches, threads
-from .current import component
+from .current import Start, component
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
 class Variables:
-    """One component's: what it sees, and what its children inherit."""
+    """One component's, or one start's: what it sees, and what its children inherit."""
 
     def __init__(self, seen: Mapping[bytes, bytes]) -> None:
         self.seen = dict(seen)
@@ -36,6 +36,7 @@ class View(MutableMapping[bytes, bytes]):
 
     def __init__(self, process: dict[bytes, bytes]) -> None:
         self.process = process
+        #: By the start, where it is one's; else by the component's name.
         self.components: dict[str, Variables] = {}
 
     def own(self) -> Variables | None:
@@ -47,8 +48,9 @@ class View(MutableMapping[bytes, bytes]):
         name = component.get()
         if name is None:
             return None
-        found = self.components.get(name)
-        return self.components.setdefault(name, Variables(self.process)) if found is None else found
+        key = name.key if type(name) is Start else name
+        found = self.components.get(key)
+        return self.components.setdefault(key, Variables(self.process)) if found is None else found
 
     def _table(self) -> dict[bytes, bytes]:
         own = self.own()
@@ -109,19 +111,23 @@ def uninstall() -> None:
 
 
 def give(component: str, variables: Mapping[str, str]) -> None:
-    """Make `variables`, and no others, those of this component, in place of what it had."""
-    _installed().components[component] = Variables(_encoded(variables))
+    """Make `variables`, and no others, those of this component or start, in place of what it had."""
+    _installed().components[_key(component)] = Variables(_encoded(variables))
 
 
 def forget(component: str) -> None:
-    """Drop the variables of this component, if it has any."""
-    _installed().components.pop(component, None)
+    """Drop the variables of this component or start, if it has any."""
+    _installed().components.pop(_key(component), None)
 
 
 def variables_of(component: str | None) -> dict[str, str]:
     """Copy what this component sees now; None stands for the process itself. KeyError where it was given nothing."""
-    table = _installed().process if component is None else _installed().components[component].seen
+    table = _installed().process if component is None else _installed().components[_key(component)].seen
     return {os.fsdecode(name): os.fsdecode(value) for name, value in table.copy().items()}
+
+
+def _key(component: str) -> str:
+    return component.key if isinstance(component, Start) else component
 
 
 def _installed() -> View:

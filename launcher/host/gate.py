@@ -12,6 +12,7 @@ from contextlib import suppress
 from time import perf_counter
 from typing import Any
 
+from .current import component
 from .exhausted import let_go
 
 #: When somebody who was told 503 may ask again, in seconds.
@@ -43,10 +44,12 @@ class Measures:
 class Tenure:
     """One app's time behind the gate, with the requests and web sockets that it was given and has not ended."""
 
-    __slots__ = ("_emptied", "app", "inside", "state", "web_sockets")
+    __slots__ = ("_emptied", "app", "inside", "start", "state", "web_sockets")
 
     def __init__(self, app: Any, state: dict[str, Any]) -> None:
         self.app = app
+        #: As whose code it runs: of whoever opens the gate.
+        self.start = component.get()
         self.state = state
         self.inside = 0
         #: How to say something to each open web socket.
@@ -100,6 +103,7 @@ class Gate:
             measures.errors += 1
             await self._refuse(scope, send)
             return
+        component.set(tenure.start)  # for good: the task is this request's alone
         scope["state"] = tenure.state.copy()
         tenure.inside += 1
         if scope["type"] != "http":

@@ -101,11 +101,11 @@ class Host:
         place = self._place_of(order, sockets)
         if pipe is not None:
             self._output.give(order.name, *pipe)
-        environment.give(order.name, order.environment)
+        environment.give(order.start, order.environment)
         self.isolation.admit(order.described)
         place.order = order
         place.generation, place.since = order.generation, time.time()
-        with entered(order.name):
+        with entered(order.start):
             life = place.life = asyncio.ensure_future(self._live(order, place))
         self._lives.add(life)
         life.add_done_callback(self._lives.discard)
@@ -214,7 +214,7 @@ class Host:
         await self._end(order, place, component, bounds, await component.live())
 
     async def _live_beside(self, order: Order, place: Place, old: Component) -> None:
-        current.set(order.name)
+        current.set(order.start)
         described = order.described
         try:
             others = self.isolation.neighbours_of(order.name)
@@ -246,7 +246,7 @@ class Host:
         )
         bounds = Bounds(place.gate.measures, component.died)
         beside.set(bounds)
-        environment.give(order.name, order.environment)
+        environment.give(order.start, order.environment)
         late = self._loop.call_later(order.ready_timeout, component.fail, f"not ready within {order.ready_timeout:g} s")
         ending = await component.live()
         late.cancel()
@@ -254,8 +254,8 @@ class Host:
             await self._end(order, place, component, bounds, ending)
             return
         place.coming = None
-        environment.give(order.name, place.order.environment)
         await bounds.cancel()
+        environment.forget(order.start)
         self._renewed(order.name, order.generation, Renewal(ending.why or "it was stopped", is_done=False))
         if place.ending is not None:  # the old one has ended meanwhile
             await self._vacate(place, place.ending)
@@ -268,6 +268,7 @@ class Host:
                 f'"{order.target}" has ended, but not all of its tasks, though they were cancelled: {told}\n'
             )
         if place.component is not component:
+            environment.forget(order.start)
             return  # another has come in its place
         if place.coming is not None:
             place.ending = ending  # another is on its way in
@@ -290,7 +291,7 @@ class Host:
             await place.accept()  # 503, until it is started again or released
         self.boundary.lift(order.name)
         self._output.take_away(order.name)
-        environment.forget(order.name)
+        environment.forget(order.start)
         root_logger.forget(order.name)
         self.isolation.forget(order.name)
         self._ended(order.name, order.generation, ending)

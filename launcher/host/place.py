@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .current import Start
 from .description import Description
 from .front import Front, Fronts, Part
 from .gate import Gate
@@ -38,6 +39,11 @@ class Order:
     #: Where it is mounted on a port that others may share; None: the port is its own.
     prefix: str | None = None
     strip_prefix: bool = False
+
+    @property
+    def start(self) -> Start:
+        """As whose code it runs."""
+        return Start(self.name, self.generation)
 
     @property
     def described(self) -> Description:

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import modules
-from .current import entered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -123,7 +122,7 @@ def _listed(folders: tuple[str, ...]) -> str:
 
 @contextmanager
 def watched(component: Description, neighbours: Iterable[Description]) -> Iterator[list[Problem]]:
-    """Watch the block import a component; the list has the problems when it has ended, however it ended."""
+    """Watch the block import a component, as its code; the list has the problems when it has ended, however it did."""
     from .at_import import stopped  # noqa: PLC0415  (it takes asyncio; what is compared before an import needs none)
 
     found: list[Problem] = []
@@ -167,8 +166,7 @@ def _django_in_use(component: Description) -> list[Problem]:
     settings = getattr(sys.modules.get("django.conf"), "settings", None)
     if settings is None or not settings.configured:
         return []
-    with entered(component.name):
-        wanted = os.environ.get(DJANGO) or component.environment.get(DJANGO)
+    wanted = os.environ.get(DJANGO) or component.environment.get(DJANGO)
     used = settings.SETTINGS_MODULE
     if not wanted or wanted == used:
         return []

@@ -18,7 +18,7 @@ from os import environ as imported_before
 import pytest
 
 from launcher.host import environment
-from launcher.host.current import component, entered
+from launcher.host.current import Start, component, entered
 from tests.host.components import NAME, OWN, in_both, seen
 
 
@@ -265,3 +265,20 @@ def test_a_module_reads_its_own_at_import(two, tmp_path, monkeypatch):
         monkeypatch.delitem(sys.modules, module.__name__)
         found.append(module.found)
     assert found == ["red", "blue"]
+
+
+def test_two_starts_of_one_component_have_their_own(two):
+    """Its name is the same for all else; what has the name alone is neither's."""
+    old, new = Start("red", 1), Start("red", 2)
+    environment.give(old, {NAME: "old"})
+    environment.give(new, {NAME: "new"})
+    with entered(old):
+        os.environ["MORE"] = "1"
+        assert (seen(), in_a_thread(), in_a_pool()) == ("old", "old", "old")
+    with entered(new):
+        assert (seen(), in_a_thread(), "MORE" in os.environ) == ("new", "new", False)
+    with entered("red"):
+        assert seen() == "red"
+    environment.forget(old)
+    assert environment.variables_of(new) == {NAME: "new"}
+    assert old == new == "red"

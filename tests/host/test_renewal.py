@@ -266,6 +266,36 @@ def open_web_socket(port):
     return client, stream
 
 
+TELLS = "import os\n" + hello("os.environ['ME']")
+
+
+def test_each_start_has_its_own_environment(host):
+    """The old one's requests have theirs while the new one is imported and begins; each request that comes next too."""
+    gate = host.folder / "gate"
+    os.mkfifo(gate)
+    one = host.start_ready("one", TELLS, ME="old")
+    host.begin_renewal("one", f"print('begun')\nopen({str(gate)!r}).close()\n{TELLS}", ME="new")
+    one.says("begun")
+    assert one.ask("/").text == "old"
+    with gate.open("w"):
+        pass
+    assert host.renewal("one").is_done
+    assert one.ask("/").text == "new"
+    host.stop("one")
+    host.ended("one")
+    host.start("one", TELLS, ME="third")
+    while (answer := one.ask("/")).status == 503:
+        pass
+    assert answer.text == "third"
+
+
+def test_what_the_old_one_has_set_stays_when_the_new_one_fails(host):
+    source = "import os\n" + hello("os.environ.setdefault('SET', os.environ['ME'])")
+    one = host.start_ready("one", source, ME="old")
+    assert not host.renew("one", "import os\nos.environ['SET'] = 'new'\n1 / 0", ME="new").is_done
+    assert one.ask("/").text == "old"
+
+
 def test_hundreds_of_web_sockets_are_told_to_come_again(host):
     """Each is closed with 1012, service restart; whoever comes again comes to the new one."""
     pytest.importorskip("wsproto")
