@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from launcher.control.client import Client
 from launcher.control.running import await_release, holder
+from launcher.engines.descent import MARK
 from launcher.errors import LauncherError
 from launcher.observe.trees import usage_below
 
@@ -97,6 +98,8 @@ def _started(folder: Path, words: Sequence[str], guard: Guard, timeout: float) -
             stdout=output,
             stderr=output,
             start_new_session=True,
+            # By this the guard knows the launcher, too, in which this goes on in a session that nobody has told of yet.
+            env={**os.environ, MARK: f"{guard.id}:measured"},
         )
         guard.watch((starting.pid, 0))
         launcher = 0

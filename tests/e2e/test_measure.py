@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,31 @@ def test_killed_it_leaves_no_process(three):
         measuring.communicate(timeout=PATIENCE)
     pid = int((three.root / "asked").read_text(encoding="ascii"))
     eventually(lambda: not is_alive(pid))
+
+
+#: Ends `launcher measure` when a start has come back, and where its launcher is has not been looked at.
+KILLED = (
+    "import os\nfrom launcher.cli import main, trial\ntrial.holder = lambda _: os.kill(os.getpid(), 9)\nmain.main()\n"
+)
+
+
+@pytest.mark.parametrize("when", ["before", "as soon as"])
+def test_killed_before_or_as_soon_as_all_is_ready_it_leaves_no_process(three, when):
+    """Neither the launcher, in the background by then, nor what that has started."""
+    health = "health = { log = 'never' }" if when == "before" else ""
+    three.profile(f"[services.slow]\ncommand = 'echo $$ $PPID > pids; exec sleep 1000'\n{health}\n")
+    program = LAUNCHER if when == "before" else (sys.executable, "-c", KILLED)
+    with subprocess.Popen(
+        [*program, "measure"], cwd=three.root, env=three.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as measuring:
+        eventually(lambda: (three.root / "pids").exists() and (three.root / "pids").read_text(encoding="ascii"))
+        service, launcher = map(int, (three.root / "pids").read_text(encoding="ascii").split())
+        if when == "before":
+            measuring.kill()
+        measuring.communicate(timeout=PATIENCE)
+    assert measuring.returncode == -signal.SIGKILL
+    eventually(lambda: not is_alive(launcher))
+    eventually(lambda: not is_alive(service))
 
 
 def test_a_profile_that_runs_is_not_measured(three):
