@@ -23,15 +23,15 @@ import json
 import os
 import socket
 import time
-from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from .address import listen
-from .frames import Unpacker, pack
+from .frames import pack
 from .front import Expected
 from .hosting import Host
+from .inbox import HungUp, Inbox
 from .place import Order
 
 if TYPE_CHECKING:
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from .output import Output
     from .renewal import Renewal
 
-_AT_ONCE = 1 << 18
-_MOST_DESCRIPTORS = 64
 #: What may wait for one who does not read, in bytes; a few hundred messages.
 _BUFFER = 1 << 20
 #: By this the launcher knows what descends from its processes (`engines/descent`); a component's children are the
@@ -102,8 +100,7 @@ class Channel:
         peer.setblocking(False)
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
         self._peer = peer
-        self._frames = Unpacker()
-        self._taken: deque[int] = deque()
+        self._inbox = Inbox(peer)
         self._loop.add_reader(peer, self._hear, peer)
         self._output.is_read_by(peer)
         generation = int(self._start) if self._start.isdecimal() else 0
@@ -126,18 +123,14 @@ class Channel:
 
     def _hear(self, peer: socket.socket) -> None:
         try:
-            data, descriptors, _flags, _address = socket.recv_fds(peer, _AT_ONCE, _MOST_DESCRIPTORS)
-        except BlockingIOError:
-            return
-        except OSError:
-            data, descriptors = b"", []
-        self._taken.extend(descriptors)
-        if not data:
+            frames = self._inbox.take()
+        except HungUp:
             self._hang_up()
             return
-        for head, payload in self._frames.feed(data):
-            taken = [self._taken.popleft() for _ in range(head.get("fds", 0))]
-            self._obey(head, payload, taken)
+        for head, payload in frames:
+            if self._peer is not peer:
+                break  # it has hung up since: nobody would hear of the rest
+            self._obey(head, payload, [self._inbox.descriptor() for _ in range(head.get("fds", 0))])
 
     def _obey(self, head: dict[str, Any], payload: bytes, descriptors: list[int]) -> None:
         match head["kind"]:
@@ -181,8 +174,7 @@ class Channel:
         with suppress(OSError):
             peer.shutdown(socket.SHUT_RDWR)  # for whoever waits that it reads, too
         peer.close()
-        while self._taken:
-            os.close(self._taken.popleft())
+        self._inbox.close()
 
 
 def _order(head: dict[str, Any], payload: bytes, mark: Mapping[str, str]) -> Order:

@@ -20,17 +20,15 @@ import select
 import signal
 import socket
 import sys
-from collections import deque
 from contextlib import suppress
 from typing import Any
 
 from .address import listen
 from .birth import Order, begin, come_into_being
-from .frames import Unpacker, pack
+from .frames import pack
+from .inbox import HungUp, Inbox
 from .notify import notify
 
-_AT_ONCE = 1 << 18
-_MOST_DESCRIPTORS = 64
 _ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -43,8 +41,6 @@ class Zygote:
         self._listener.setblocking(True)
         self._group = group
         self._peer: socket.socket | None = None
-        self._frames = Unpacker()
-        self._taken: deque[int] = deque()
 
     def fork_as_told(self) -> Order:
         """Until a signal ends this process; returns in each child, with what it is."""
@@ -88,22 +84,19 @@ class Zygote:
         peer, _ = self._listener.accept()
         self._hang_up()
         self._peer = peer
-        self._frames = Unpacker()
+        self._inbox = Inbox(peer)
         self._say("hello", group=self._group, pid=os.getpid())
 
     def _hear(self, peer: socket.socket) -> Order | None:
         try:
-            data, descriptors, _flags, _address = socket.recv_fds(peer, _AT_ONCE, _MOST_DESCRIPTORS)
-        except OSError:
-            data, descriptors = b"", []
-        self._taken.extend(descriptors)
-        if not data:
+            frames = self._inbox.take()
+        except HungUp:
             self._hang_up()
             return None
-        for head, payload in self._frames.feed(data):
+        for head, payload in frames:
             if self._peer is not peer:
                 break  # it has hung up since: nobody would hear of the rest
-            taken = [self._taken.popleft() for _ in range(head.get("fds", 0))]
+            taken = [self._inbox.descriptor() for _ in range(head.get("fds", 0))]
             if head["kind"] == "fork":
                 order = Order.of(head, payload, taken)
                 if self._fork(order):
@@ -148,8 +141,7 @@ class Zygote:
         if self._peer is not None:
             self._peer.close()
             self._peer = None
-        while self._taken:
-            os.close(self._taken.popleft())
+            self._inbox.close()
 
 
 def _fork_again(order: Order, answer: int) -> bool:

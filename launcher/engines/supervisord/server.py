@@ -22,13 +22,12 @@ from supervisor import events
 
 from launcher.engines.supervisord import SOCKET
 from launcher.engines.supervisord.programs import IDENTITY, Programs, end_of, is_known
-from launcher.host.frames import Unpacker, pack
+from launcher.host.frames import pack
+from launcher.host.inbox import HungUp, Inbox
 
 #: So many bytes of output wait for an agent that does not read, or for the next one; what comes then is in the
 #: program's log file only.
 _MOST = 4 * 1024 * 1024
-_AT_ONCE = 65536
-_MOST_DESCRIPTORS = 64
 
 
 class Server:
@@ -245,8 +244,7 @@ class _Connection:
         self._sock = sock
         self._sockets = sockets
         self._server = server
-        self._frames = Unpacker()
-        self._taken: deque[int] = deque()
+        self._inbox = Inbox(sock)
         self._out: deque[tuple[bytes, int | None]] = deque()
         #: What programs printed that the agent has not said it took in: it may die with it unread.
         self.untaken: deque[bytes] = deque()
@@ -266,8 +264,7 @@ class _Connection:
         if self._sock.fileno() >= 0:
             self._sockets.pop(self._sock.fileno(), None)
             self._sock.close()
-            while self._taken:
-                os.close(self._taken.popleft())
+            self._inbox.close()
             self._server.left(self)
 
     def readable(self) -> bool:
@@ -278,20 +275,15 @@ class _Connection:
 
     def handle_read_event(self) -> None:
         try:
-            data, descriptors, _flags, _address = socket.recv_fds(self._sock, _AT_ONCE, _MOST_DESCRIPTORS)
-        except BlockingIOError:
-            return
-        except OSError:
-            data, descriptors = b"", []
-        self._taken.extend(descriptors)
-        if not data:
+            frames = self._inbox.take()
+        except HungUp:
             self.close()
             return
-        for head, payload in self._frames.feed(data):
+        for head, payload in frames:
             if head["kind"] == "took":
                 self._took(head["count"])
             else:
-                self._server.obey(head, payload, self._taken.popleft)
+                self._server.obey(head, payload, self._inbox.descriptor)
 
     def handle_write_event(self) -> None:
         self._flush()
