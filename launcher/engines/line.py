@@ -6,19 +6,17 @@ said, not the words.
 
 from __future__ import annotations
 
-import os
 import socket
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from launcher.host.address import address_of
-from launcher.host.frames import Frame, Unpacker
+from launcher.host.inbox import HungUp, Inbox
 
-_AT_ONCE = 1 << 18
-_MOST_DESCRIPTORS = 64
-#: Where there is no such flag, descriptors that have come are our children's, too, until they are closed.
-_NOT_INHERITED = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+if TYPE_CHECKING:
+    from launcher.host.frames import Frame
+
 #: What may wait for one who is busy, in bytes: some hundred starts.
 _BUFFER = 1 << 22
 
@@ -34,8 +32,7 @@ class Line:
         self._sock = socket.socket(socket.AF_UNIX)
         self._sock.setblocking(False)
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
-        self._frames = Unpacker()
-        self._taken: deque[int] = deque()
+        self._inbox = Inbox(self._sock)
         try:
             with address_of(path) as address:
                 self._sock.connect(address)
@@ -50,19 +47,13 @@ class Line:
     def take(self) -> list[Frame]:
         """What has been said since."""
         try:
-            data, descriptors, _, _ = socket.recv_fds(self._sock, _AT_ONCE, _MOST_DESCRIPTORS, _NOT_INHERITED)
-        except BlockingIOError:
-            return []
-        except OSError as problem:
+            return list(self._inbox.take())
+        except HungUp as problem:
             raise Lost from problem
-        self._taken.extend(descriptors)
-        if not data:
-            raise Lost
-        return list(self._frames.feed(data))
 
     def descriptor(self) -> int:
         """The next descriptor that came with what was said; the caller's from now on."""
-        return self._taken.popleft()
+        return self._inbox.descriptor()
 
     def say(self, frame: bytes, descriptors: Sequence[int] = ()) -> None:
         """Say it whole, now."""
@@ -90,5 +81,4 @@ class Line:
     def close(self) -> None:
         """Close this end."""
         self._sock.close()
-        while self._taken:
-            os.close(self._taken.popleft())
+        self._inbox.close()

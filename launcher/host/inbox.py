@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 1 << 18
 _MOST_DESCRIPTORS = 64
+#: Where there is no such flag, descriptors that have come are our children's, too, until they are closed.
+_NOT_INHERITED = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 
 
 class HungUp(Exception):
@@ -37,7 +39,7 @@ class Inbox:
     def take(self) -> Iterator[Frame]:
         """Every frame that is whole by now, without waiting where the socket does not; raises HungUp."""
         try:
-            data, descriptors, _flags, _address = socket.recv_fds(self._sock, _AT_ONCE, _MOST_DESCRIPTORS)
+            data, descriptors, _, _ = socket.recv_fds(self._sock, _AT_ONCE, _MOST_DESCRIPTORS, _NOT_INHERITED)
         except BlockingIOError:
             return iter(())
         except OSError as problem:
