@@ -215,13 +215,14 @@ class Runtime:
 
         return MergedEngine(reader=self._reader, run_folder=str(folder.absolute()), sockets=of_hosts.sockets)
 
-    def _forked_of(self, plan: Plan, folder: Path, local: Engine) -> ForkedEngine | None:
+    def _forked_of(self, plan: Plan, folder: Path, of_hosts: LocalEngine | SupervisordEngine) -> ForkedEngine | None:
         """The engine of services that are forked, where any are."""
-        if not isinstance(local, LocalEngine) or not any(one.is_forked for one in plan.instances.values()):
+        if not any(one.is_forked for one in plan.instances.values()):
             return None
         from launcher.engines.forked import ForkedEngine  # noqa: PLC0415  (where services are forked)
 
-        return ForkedEngine(local=local, reader=self._reader, run_folder=str(folder.absolute()))
+        parent = of_hosts if isinstance(of_hosts, LocalEngine) else of_hosts.forks
+        return ForkedEngine(parent=parent, reader=self._reader, run_folder=str(folder.absolute()))
 
     def _show_life(self, engine: SupervisordEngine) -> None:
         """Tell supervisord how everything is; an agent whom nobody can find any more begins anew instead."""

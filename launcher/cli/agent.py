@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from launcher.runtime import Runtime
 
 
+#: What supervisord tells the agent of its own program, and nobody inherits.
+_OF_THE_AGENT = frozenset({"SUPERVISOR_PROCESS_NAME", "SUPERVISOR_GROUP_NAME"})
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run until told to end; the exit status."""
     from launcher.cli.lean import import_foundation  # noqa: PLC0415
@@ -78,7 +82,7 @@ def _run(words: list[str]) -> int:
         settings=given.settings,
         folder=folder,
         guard=None,
-        environ=os.environ,
+        environ={name: value for name, value in os.environ.items() if name not in _OF_THE_AGENT},
         store=store,
         memory=memory,
         show=Show(descriptor=sys.stderr.fileno(), quiet=frozenset(given.plan.services)),

@@ -34,8 +34,8 @@ def export(args: Namespace) -> int:
     _refuse_flags(args)
     target = target_of(args, ())
     options = _options(args, target)
-    if not _merges(target, args.format):
-        warn_of_merging(target, args.format, merges=options.agent is not None)
+    if options.agent is None and not _merges(target, args.format):
+        _warn_of_merging(target, args.format)
     rendered = chosen.render(_plan(target, args.format, options), options)
     cautions = [*rendered.cautions(), *(_supervisord_on_path() if options.agent is not None else ())]
     _warn(cautions, strict=args.strict)
@@ -54,14 +54,14 @@ def export(args: Namespace) -> int:
     return write(rendered.files, location, command, force=args.force)
 
 
-def warn_of_merging(target: Target, what: str, *, merges: bool) -> None:
-    """Say that services which would share a process (unless it `merges`), or imports, do not here."""
+def _warn_of_merging(target: Target, what: str) -> None:
+    """Say that services which would share a process, or imports, do not here."""
     from launcher.errors import Caution, MergedElsewhere  # noqa: PLC0415
     from launcher.profile.groups import forked_group_of, group_of  # noqa: PLC0415
 
     profile = target.loaded.profile
     merged = [name for name, service in profile.services.items() if group_of(service, profile.settings.mode)]
-    if merged and not merges:
+    if merged:
         text = f"{what} runs a process for each service: {', '.join(merged)} will not share one"
         print(Caution(MergedElsewhere.code, text), file=sys.stderr)
     forked = [name for name, service in profile.services.items() if forked_group_of(service, profile.settings.mode)]

@@ -59,13 +59,11 @@ class Target(Struct, frozen=True, kw_only=True):
 
     def exported(self) -> Plan:
         """The plan for a target on this machine: what the profile selects, and no port is asked about."""
-        return self._plan((), recorded={}, asks=False, forks=False)
+        return self._plan((), recorded={}, asks=False)
 
-    def _plan(
-        self, select: Sequence[str], *, recorded: Mapping[str, int], asks: bool = True, forks: bool = True
-    ) -> Plan:
+    def _plan(self, select: Sequence[str], *, recorded: Mapping[str, int], asks: bool = True) -> Plan:
         from launcher.plan.build import SOME_MACHINE, build  # noqa: PLC0415
-        from launcher.profile.model import EngineName, Mode  # noqa: PLC0415
+        from launcher.profile.model import Mode  # noqa: PLC0415
         from launcher.world import is_free  # noqa: PLC0415
 
         profile, machine = self.loaded.profile, SOME_MACHINE
@@ -79,7 +77,6 @@ class Target(Struct, frozen=True, kw_only=True):
             recorded=recorded,
             is_free=is_free if asks else lambda _port: True,
             machine=machine,
-            forks=forks and EngineName(profile.settings.engine) is not EngineName.SUPERVISORD,
         )
         if any(one.is_component for one in plan.instances.values()):
             from launcher.cli.sharing import check_sharing  # noqa: PLC0415  (few plans have any)

@@ -1,8 +1,8 @@
 """The forked engine: has apps forked from the zygote of their group, each a process of its own.
 
-It only brings them into the world: the system gives a fork that its parent leaves to the launcher, which adopts
-orphans, and from then on it is a process of the local engine like any other. Signals, output, exit codes, descendants,
-the guard and held sockets are that one's, and a zygote that dies takes nothing with it. Decides nothing.
+It only brings them into the world: the system gives a fork that its parent leaves to whoever adopts orphans, the
+launcher or supervisord, and from then on it is a process of that engine like any other. Signals, output, exit codes,
+descendants, the guard and held sockets are that one's, and a zygote that dies takes nothing with it. Decides nothing.
 """
 
 from __future__ import annotations
@@ -10,16 +10,17 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Protocol
 
 from launcher.engines.line import Line, Lost
-from launcher.engines.spawn import environment_of, identity_of, refuse_folder
+from launcher.engines.spawn import identity_of, refuse_folder
 from launcher.errors import EngineCannot, HostAbsent, LauncherError, SpawnFailed
 from launcher.host import channel_of
 from launcher.host.frames import pack
-from launcher.orchestrator.events import Opened, Post, Spawned, SpawnRefused
-from launcher.orchestrator.orders import Launch, Run, Stop
+from launcher.orchestrator.events import Opened, Post, SpawnRefused
+from launcher.orchestrator.orders import Can, Launch, Run, Stop
 from launcher.plan.model import Plan
 from launcher.profile.model import EngineName
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     import socket
     from typing import Any
 
-    from launcher.engines.local import LocalEngine
     from launcher.engines.reader import Reader
     from launcher.orchestrator.protocols import Sink
 
@@ -40,25 +40,60 @@ class _Awaited:
         self.group = group
         self.pipe = pipe
         self.gate = gate
-        self.stop: Callable[[], None] = _nothing
+        self.stop: Stop | None = None
+
+
+class Parent(Protocol):
+    """The engine that forks end up with."""
+
+    can: frozenset[Can]
+
+    @property
+    def no_forks(self) -> str:
+        """Why nothing can be forked here; empty: it can."""
+        ...
+
+    def hold(self, launch: Launch) -> socket.socket | None:
+        """The listening socket of a start, bound now unless it is held already; raises what makes it impossible."""
+        ...
+
+    def when_due(self, action: Callable[[], None], how: Stop | None = None) -> None:
+        """Do something in the reader's thread, as soon as a start, or such a stop, may be carried out."""
+        ...
+
+    def environment_of(self, launch: Launch) -> dict[str, str]:
+        """The environment of a start as its process gets it."""
+        ...
+
+    def admit(self, launch: Launch, pid: int, pipe: IO[bytes], begin: Callable[[bool], None]) -> None:
+        """Take a process in; Spawned or SpawnRefused is posted, and `begin` told whether it is watched."""
+        ...
+
+    def end(self, run: Run, how: Stop) -> None:
+        """Ask a run to end; in the reader's thread."""
+        ...
+
+    def release(self, instance: str) -> None:
+        """Close the socket held for an instance."""
+        ...
 
 
 class ForkedEngine:
-    """Speaks to the zygotes whose sockets lie in the run folder; `local` is the engine that the children end up with.
+    """Speaks to the zygotes whose sockets lie in the run folder; `parent` is the engine that the forks end up with.
 
     That one must be opened before, and closed after.
     """
 
-    def __init__(self, *, local: LocalEngine, reader: Reader, run_folder: str) -> None:
-        self.can = local.can
-        self._local = local
+    def __init__(self, *, parent: Parent, reader: Reader, run_folder: str) -> None:
+        self.can = parent.can
+        self._parent = parent
         self._reader = reader
         self._folder = run_folder
         # From here on the reader's thread's own.
         self._lines: dict[str, Line] = {}
         self._awaited: dict[Run, _Awaited] = {}
 
-    def open(self, plan: Plan, post: Post, output: Sink) -> None:  # noqa: ARG002  (it is the local engine's)
+    def open(self, plan: Plan, post: Post, output: Sink) -> None:  # noqa: ARG002  (it is the parent's)
         """Begin; nothing is adopted."""
         self._plan = plan
         self._post = post
@@ -72,26 +107,26 @@ class ForkedEngine:
         """Have a process forked; Spawned or SpawnRefused follows."""
         what = f'cannot start "{self._plan.instances[launch.instance].label}"'
         try:
-            if not self._local.adopts_orphans:
+            if self._parent.no_forks:
                 raise EngineCannot(
-                    f"{what}: this system gives no orphans to the launcher, and a forked service is one",
+                    f"{what}: {self._parent.no_forks}",
                     remedy='Forked services need Linux; elsewhere use mode = "multi", or placement = "own".',
                 )
             refuse_folder(launch, what)
             identity = identity_of(launch.user, what)
-            held = self._local.hold(launch)
+            held = self._parent.hold(launch)
         except LauncherError as error:
             self._post(SpawnRefused(launch.instance, launch.generation, error))
             return
-        self._reader.call(partial(self._start, launch, identity, held.dup() if held is not None else None))
+        self._parent.when_due(partial(self._start, launch, identity, held.dup() if held is not None else None))
 
     def stop(self, run: Run, how: Stop) -> None:
-        """As the local engine does; one that is being forked is stopped as soon as it is there."""
-        self._reader.call(partial(self._stop, run, partial(self._local.stop, run, how)))
+        """As the parent does; one that is being forked is stopped as soon as it is there."""
+        self._parent.when_due(partial(self._stop, run, how), how)
 
     def release(self, instance: str) -> None:
         """Close the socket held for an instance."""
-        self._local.release(instance)
+        self._parent.release(instance)
 
     def close(self) -> None:
         """Let go; what runs goes on."""
@@ -108,7 +143,7 @@ class ForkedEngine:
         descriptors = [output, waiting, *([held.fileno()] if held is not None else [])]
         try:
             line = self._connected(group)
-            line.say(_order(launch, identity, self._local.mark_of(launch), descriptors), descriptors)
+            line.say(_order(launch, identity, self._parent.environment_of(launch), descriptors), descriptors)
         except Lost:
             self._refuse(awaited, self._absent(awaited))
             if group in self._lines:
@@ -119,12 +154,12 @@ class ForkedEngine:
             if held is not None:
                 held.close()
 
-    def _stop(self, run: Run, stop: Callable[[], None]) -> None:
+    def _stop(self, run: Run, how: Stop) -> None:
         awaited = self._awaited.get(run)
         if awaited is None:
-            stop()
+            self._parent.end(run, how)
         else:
-            awaited.stop = stop
+            awaited.stop = how
 
     def _connected(self, group: str) -> Line:
         """The line to a group's zygote, made now unless it is there; raises Lost."""
@@ -155,14 +190,13 @@ class ForkedEngine:
         self._listen(group, line)
 
     def _take_in(self, awaited: _Awaited, pid: int) -> None:
-        """It is there: watch it, and let it begin."""
+        """It is there: have it watched, and let it begin."""
         launch = awaited.launch
         del self._awaited[launch.run]
-        self._post(Spawned(launch.instance, launch.generation, pid))
-        self._local.admit(launch, pid, os.fdopen(awaited.pipe, "rb", buffering=0))
-        os.write(awaited.gate, b"\n")
-        os.close(awaited.gate)
-        awaited.stop()
+        pipe = os.fdopen(awaited.pipe, "rb", buffering=0)
+        self._parent.admit(launch, pid, pipe, partial(_open_gate, awaited.gate))
+        if awaited.stop is not None:
+            self._parent.end(launch.run, awaited.stop)
 
     def _refuse(self, awaited: _Awaited, error: LauncherError) -> None:
         launch = awaited.launch
@@ -194,13 +228,13 @@ class ForkedEngine:
         self._awaited.clear()
 
 
-def _order(launch: Launch, identity: dict[str, Any], mark: str, descriptors: list[int]) -> bytes:
+def _order(launch: Launch, identity: dict[str, Any], environment: dict[str, str], descriptors: list[int]) -> bytes:
     app, limits = launch.app, launch.limits
     assert app is not None
     asked = {"RLIMIT_NOFILE": limits.open_files, "RLIMIT_DATA": limits.memory}
     return pack(
         "fork",
-        json.dumps(environment_of(launch, mark)).encode(),  # msgspec refuses what is no UTF-8
+        json.dumps(environment).encode(),  # msgspec refuses what is no UTF-8
         name=launch.instance,
         generation=launch.generation,
         target=app.target,
@@ -215,5 +249,9 @@ def _order(launch: Launch, identity: dict[str, Any], mark: str, descriptors: lis
     )
 
 
-def _nothing() -> None:
-    """No stop has been asked for."""
+def _open_gate(gate: int, is_watched: bool) -> None:  # noqa: FBT001  (whether it is, is all there is to tell)
+    """Let a process begin, or end where nobody watches it."""
+    if is_watched:
+        with suppress(BrokenPipeError):  # it has been killed
+            os.write(gate, b"\n")
+    os.close(gate)

@@ -7,7 +7,6 @@ This side is the loop's thread: it binds sockets and makes processes, and hands 
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Callable
 from functools import partial
 from typing import IO, TYPE_CHECKING
@@ -17,9 +16,10 @@ from launcher.engines.children import LocalChildren
 from launcher.engines.guard import Guard
 from launcher.engines.reader import Reader
 from launcher.engines.runs import Running, Runs
+from launcher.engines.signals import number_of
 from launcher.engines.sockets import HeldSockets
-from launcher.engines.spawn import spawn
-from launcher.errors import EngineCannot, LauncherError
+from launcher.engines.spawn import environment_of, spawn
+from launcher.errors import LauncherError
 from launcher.orchestrator.events import Opened, Post, Spawned, SpawnRefused
 from launcher.orchestrator.orders import Can, Launch, Run, Stop
 from launcher.plan.model import Plan
@@ -79,19 +79,39 @@ class LocalEngine:
 
     def stop(self, run: Run, how: Stop) -> None:
         """Signal the run's group and the descendants that left it, or run its stop command instead."""
-        self._reader.call(partial(self._runs.stop, run, how, number=_number(how.signal)))
+        self._reader.call(partial(self.end, run, how))
 
     def hold(self, launch: Launch) -> socket.socket | None:
         """The listening socket of a start, bound now unless it is held already; raises what makes it impossible."""
         return self.sockets.hold(launch.instance, launch.sockets, label=self._plan.instances[launch.instance].label)
 
-    def mark_of(self, launch: Launch) -> str:
-        """By what a process of this start, and what it leaves behind, is known."""
-        return f"{self._identity}:{launch.instance}:{launch.generation}"
+    @property
+    def no_forks(self) -> str:
+        """Why nothing can be forked here; empty: it can."""
+        if self.adopts_orphans:
+            return ""
+        return "this system gives no orphans to the launcher, and a forked service is one"
 
-    def admit(self, launch: Launch, pid: int, pipe: IO[bytes]) -> None:
-        """Take in a child of ours that another engine made, as if it had been started here; in the reader's thread."""
+    def when_due(self, action: Callable[[], None], _how: Stop | None = None) -> None:
+        """Do something in the reader's thread."""
+        self._reader.call(action)
+
+    def environment_of(self, launch: Launch) -> dict[str, str]:
+        """The environment of a start, with the mark by which the launcher knows what descends from it."""
+        return environment_of(launch, self._mark_of(launch))
+
+    def admit(self, launch: Launch, pid: int, pipe: IO[bytes], begin: Callable[[bool], None]) -> None:
+        """Take in a child of ours that another engine made, as if it had been started here; in the reader's thread.
+
+        Then it may begin.
+        """
+        self._post(Spawned(launch.instance, launch.generation, pid))
         self._runs.add(self._running(launch)(pid, pipe))
+        begin(True)
+
+    def end(self, run: Run, how: Stop) -> None:
+        """Signal a run, or run its stop command; in the reader's thread."""
+        self._runs.stop(run, how, number=number_of(how.signal))
 
     def release(self, instance: str) -> None:
         """Close the sockets held for an instance."""
@@ -106,17 +126,12 @@ class LocalEngine:
         label = self._plan.instances[launch.instance].label
         running = self._running(launch)
         held = self.hold(launch)
-        mark = self.mark_of(launch)
+        mark = self._mark_of(launch)
         return running(*self._reader.beget(lambda: spawn(launch, mark=mark, held=held, label=label)))
+
+    def _mark_of(self, launch: Launch) -> str:
+        return f"{self._identity}:{launch.instance}:{launch.generation}"
 
     def _running(self, launch: Launch) -> Callable[[int, IO[bytes]], Running]:
         stop = self._plan.service_of(launch.instance).stop
-        return partial(Running, launch, stop_signal=_number(stop.signal), grace=stop.grace)
-
-
-def _number(name: str) -> int:
-    """The number of a signal named `TERM` or `SIGTERM`."""
-    try:
-        return signal.Signals["SIG" + name.upper().removeprefix("SIG")]
-    except KeyError:
-        raise EngineCannot(f"this system has no signal {name}") from None
+        return partial(Running, launch, stop_signal=number_of(stop.signal), grace=stop.grace)

@@ -5,7 +5,7 @@ Shared by all exporters; what differs between targets (which Python, which addre
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from posixpath import join
 
 from msgspec import Struct
@@ -107,7 +107,7 @@ def _program(plan: Plan, one: Instance, options: Options, place: Place) -> Progr
         command = environment.command(service.command)
     elif one.is_host:
         words = words_of(plan, one, channel_of(place.run, one.group))
-        argv = tuple((word,) for word in (*place.host(service), *words))
+        argv = (*((word,) for word in (*place.host(service), *words)), *_shared(plan, one, options, place))
     else:
         argv = _served(one, service, environment, place)
     _refuse_secrets(one, {"command": [command, *(literal(text) or "" for text in argv)], **_checks(service)}, options)
@@ -121,6 +121,21 @@ def _program(plan: Plan, one: Instance, options: Options, place: Place) -> Progr
         user=environment.text(service.user, "user") or ((options.user,) if options.user else ()),
         environment=environment,
     )
+
+
+def _shared(plan: Plan, host: Instance, options: Options, place: Place) -> Iterator[Value]:
+    """What is to be imported before a host forks: the modules named, or the apps that it is to be found from."""
+    forks = plan.forks_of(host.group)
+    for module in (plan.preload or ()) if forks else ():
+        yield from (("--preload",), (module,))
+    for one in forks if plan.preload is None else ():
+        service = plan.services[one.service]
+        env = Environment(plan, one, table=place.table, port=place.port(one), with_secrets=options.with_secrets)
+        paths = [
+            env.text(service.directory, "directory"),
+            *(env.text(path, "pythonpath") for path in service.pythonpath),
+        ]
+        yield from (("--share",), (service.app or "",), *(_below(place.root, path) for path in paths))
 
 
 def _served(one: Instance, service: Service, environment: Environment, place: Place) -> tuple[Value, ...]:

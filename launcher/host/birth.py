@@ -98,6 +98,8 @@ def come_into_being(order: Order) -> None:
     os.environ.update(order.environment)
     if order.sockets:
         os.environ["LISTEN_PID"] = str(os.getpid())
+    if os.environ.get(MARK, "").endswith(":"):  # supervisord's: it names the process that others descend from
+        os.environ[MARK] += str(os.getpid())
     time.tzset()
     interpreter = sys.orig_argv[: sys.orig_argv.index(sys.argv[0])]
     sys.argv[1:] = [order.target, "--directory", *order.paths[:1]]

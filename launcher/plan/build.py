@@ -44,18 +44,17 @@ def build(
     is_free: Callable[[int], bool],
     machine: Machine = SOME_MACHINE,
     merges: bool = True,
-    forks: bool = True,
 ) -> Plan:
     """Decide everything that can be decided before anything runs; raises ProblemsFound.
 
     `select` names services and goes before the profile's own `select`; what they depend on comes along. `recorded` maps
     instances to the ports they had. `machine` is what `mode = "auto"` chooses by. Without `merges` every service has a
-    process of its own, whatever it says; without `forks` none is forked.
+    process of its own, whatever it says.
     """
     problems: list[LauncherError] = []
     chosen = _chosen(profile, tuple(select), problems)
     own = tuple(edge for name in chosen for edge in _edges(profile, name, problems))
-    placed = place(profile, chosen if merges else (), machine, problems, forks=forks)
+    placed = place(profile, chosen if merges else (), machine, problems)
     profile, chosen = placed.profile, placed.chosen if merges else chosen
     edges = (*placed.edges, *own)
     pairs = [(edge.dependent, edge.dependency) for edge in edges]

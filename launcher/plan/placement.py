@@ -49,17 +49,14 @@ class Placed(Struct, frozen=True, kw_only=True):
         return EngineName.MERGED if service in self.groups else otherwise
 
 
-def place(
-    profile: Profile, chosen: Sequence[str], machine: Machine, problems: list[LauncherError], *, forks: bool = True
-) -> Placed:
-    """Add a host for each group of the chosen services, before the first of them. Without `forks` none is forked."""
+def place(profile: Profile, chosen: Sequence[str], machine: Machine, problems: list[LauncherError]) -> Placed:
+    """Add a host for each group of the chosen services, before the first of them."""
     mode = profile.settings.mode
     choices = choose(profile, machine) if chosen else {}
     shared = {name: group_of(profile.services[name], mode) for name in chosen}
     shared |= {name: choices[name].group for name in chosen if name in choices}
     merged = {name: group for name, group in shared.items() if group}
-    asked = chosen if forks else ()
-    forked = {name: group for name in asked if (group := forked_group_of(profile.services[name], mode))}
+    forked = {name: group for name in chosen if (group := forked_group_of(profile.services[name], mode))}
     groups = merged | forked
     problems += _of_both_kinds(merged, forked)
     named = _named_ports(profile, merged)

@@ -39,7 +39,9 @@ async def app(scope, receive, send):
 NAMES = ("catalog", "orders")
 
 
-def write(project, *, top: str = "", keys: str = "", others: str = "depends_on = ['catalog']") -> None:
+def write(
+    project, *, mode: str = "single", top: str = "", keys: str = "", others: str = "depends_on = ['catalog']"
+) -> None:
     """The two apps; `top` stands below [launcher], `keys` below catalog, `others` below orders.
 
     With a prefix both have catalog's port.
@@ -50,7 +52,7 @@ def write(project, *, top: str = "", keys: str = "", others: str = "depends_on =
     if "prefix" in keys:
         orders = catalog
     project.profile(
-        f"[launcher]\nmode = 'single'\n{top}\n[defaults]\nstop.drain = 1\n"
+        f"[launcher]\nmode = '{mode}'\n{top}\n[defaults]\nstop.drain = 1\n"
         "restart = { delay = 0.02, burst = 3 }\n"
         f"[services.catalog]\napp = 'catalog:app'\nport = {catalog}\n{keys}\n"
         f"[services.orders]\napp = 'orders:app'\nport = {orders}\n{others}\n"

@@ -66,7 +66,7 @@ class Forking(ForkedEngine):
 
     def __init__(self, reader: Reader, run: Path) -> None:
         self.ends_in = LocalEngine(reader=reader)
-        super().__init__(local=self.ends_in, reader=reader, run_folder=str(run))
+        super().__init__(parent=self.ends_in, reader=reader, run_folder=str(run))
 
     def open(self, plan: Plan, post: Any, output: Any) -> None:
         self.ends_in.open(forked(plan), lambda event: None if isinstance(event, Opened) else post(event), output)

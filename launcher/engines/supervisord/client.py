@@ -194,6 +194,14 @@ class Supervisor:
         """Have a program started, with variables beside those that supervisord itself has; Started is heard."""
         self._say(pack("start", msgspec.json.encode(environment), name=name))
 
+    def adopt_orphans(self) -> None:
+        """Have what a program forks and leaves become supervisord's own child."""
+        self._say(pack("adopt"))
+
+    def admit(self, name: str, pid: int, pipe: int) -> None:
+        """Have a child of supervisord's taken in as a program's process, its output in `pipe`; Started is heard."""
+        self._say(pack("admit", name=name, pid=pid), pipe)
+
     def stop(self, name: str, pid: int) -> None:
         """Have a process stopped, with its program's own signal."""
         self._say(pack("stop", name=name, pid=pid))

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
+from launcher.engines.signals import number_of
 from launcher.engines.supervisord.beginning import OPERATOR, UPDATE, has_completed
 from launcher.engines.supervisord.client import (
     Added,
@@ -29,10 +30,11 @@ from launcher.engines.supervisord.client import (
     Supervisor,
     Unreachable,
 )
+from launcher.engines.supervisord.forks import Forks
 from launcher.engines.supervisord.kept import KeptSockets
 from launcher.engines.supervisord.leftovers import Leftovers
 from launcher.engines.supervisord.output import Output
-from launcher.errors import EngineCannot, LauncherError
+from launcher.errors import LauncherError
 from launcher.orchestrator.events import (
     Adopted,
     Exited,
@@ -51,6 +53,8 @@ from launcher.plan.model import Plan
 from launcher.profile.model import EngineName
 
 if TYPE_CHECKING:
+    import socket
+
     from launcher.engines.reader import Reader
     from launcher.engines.supervisord.client import Heard
     from launcher.orchestrator.protocols import Children, Sink
@@ -107,7 +111,9 @@ class SupervisordEngine:
         #: Environment and directory of the last start, for stop commands.
         self._launches: dict[str, Launch] = {}
         self._wants: list[Callable[[], None]] = []
-        self._sockets = KeptSockets(supervisor, self._names, self._want, self._want_now)
+        self._sockets = KeptSockets(supervisor, self._names, self.want, partial(self.want, at_once=True))
+        #: What the forked engine has of this one.
+        self.forks = Forks(self, supervisor, self._names, environ)
         #: Those of components; what starts these holds them.
         self.sockets = self._sockets.components
 
@@ -137,6 +143,8 @@ class SupervisordEngine:
         self._plan = plan
         self._post = post
         self._sockets.take_back(plan)
+        if any(one.is_forked for one in plan.instances.values()):
+            self.want(self._supervisor.adopt_orphans, at_once=True)
         output.on_room(partial(self._reader.call, self._output.go_on))
         self._reader.call(self._adopt)
 
@@ -147,19 +155,19 @@ class SupervisordEngine:
     def start(self, launch: Launch) -> None:
         """Have a program started, with this start's environment; its command is the one that was exported."""
         try:
-            self._sockets.hold(launch, label=self._plan.instances[launch.instance].label)
+            self.hold(launch)
         except LauncherError as error:
             self._post(SpawnRefused(launch.instance, launch.generation, error))
             return
-        self._want(partial(self._start, launch))
+        self.want(partial(self._start, launch))
+
+    def hold(self, launch: Launch) -> socket.socket | None:
+        """The listening socket of a start, bound now unless it is held already; raises what makes it impossible."""
+        return self._sockets.hold(launch, label=self._plan.instances[launch.instance].label)
 
     def stop(self, run: Run, how: Stop) -> None:
         """Have a run end; at once where it is to be killed, which changes nothing in `state.json`."""
-        want = partial(self._stop, run, how)
-        if how.level is StopLevel.KILL:
-            self._reader.call(partial(self._do, [want]))
-        else:
-            self._want(want)
+        self.want(partial(self.end, run, how), at_once=how.level is StopLevel.KILL)
 
     def release(self, instance: str) -> None:
         """Close the socket held for an instance."""
@@ -169,26 +177,28 @@ class SupervisordEngine:
         """Have done what was wanted; `state` is how everything is, for those who ask supervisord."""
         wants, self._wants = self._wants, []
         wants.append(lambda: self._supervisor.tell(state))
-        self._reader.call(partial(self._do, wants))
+        self._reader.call(partial(self.do, wants))
 
     def tell(self, state: bytes) -> None:
         """Tell supervisord how everything is."""
-        self._reader.call(partial(self._do, [lambda: self._supervisor.tell(state)]))
+        self._reader.call(partial(self.do, [lambda: self._supervisor.tell(state)]))
 
     def close(self) -> None:
         """Let go; what runs goes on."""
         self._reader.call(self._supervisor.close)
         self._sockets.close()
 
-    def _want(self, want: Callable[[], None]) -> None:
-        self._wants.append(want)
-
-    def _want_now(self, want: Callable[[], None]) -> None:
-        self._reader.call(partial(self._do, [want]))
+    def want(self, want: Callable[[], None], *, at_once: bool = False) -> None:
+        """Have something done with the next commit, or at once."""
+        if at_once:
+            self._reader.call(partial(self.do, [want]))
+        else:
+            self._wants.append(want)
 
     # In the reader's thread ------------------------------------------------------------------------------------------
 
-    def _do(self, wants: list[Callable[[], None]]) -> None:
+    def do(self, wants: list[Callable[[], None]]) -> None:
+        """Do what was wanted."""
         # If it does not answer it is ending, and will end us; or being reloaded, and begin us anew.
         try:
             for want in wants:
@@ -299,24 +309,29 @@ class SupervisordEngine:
         self._post(Adopted(instance, generation, pid, float(started)))
 
     def _start(self, launch: Launch) -> None:
-        name = self._names[launch.instance]
+        self.note_start(launch)
+        own = {key: value for key, value in launch.env.items() if self._environ.get(key) != value}
+        self._supervisor.start(self._names[launch.instance], own)
+
+    def note_start(self, launch: Launch) -> None:
+        """Supervisord is asked for a process; what comes of it is heard."""
         self._generations[launch.instance] = launch.generation
         self._launches[launch.instance] = launch
-        self._starting[name] = launch.run
-        own = {key: value for key, value in launch.env.items() if self._environ.get(key) != value}
-        self._supervisor.start(name, own)
+        self._starting[self._names[launch.instance]] = launch.run
 
     def _started(self, run: Run, result: Program | LauncherError) -> None:
         stop = self._early_stops.pop(run, None)
+        self.forks.started(run, is_there=not isinstance(result, LauncherError))
         if isinstance(result, LauncherError):
             self._post(SpawnRefused(run.instance, run.generation, result))
             return
         self._tracked[run.instance] = _Tracked(run, result.pid)
         self._post(Spawned(run.instance, run.generation, result.pid))
         if stop is not None:
-            self._do([partial(self._stop, run, stop)])
+            self.do([partial(self.end, run, stop)])
 
-    def _stop(self, run: Run, how: Stop) -> None:
+    def end(self, run: Run, how: Stop) -> None:
+        """Have a run end, now; one that is starting as soon as it is there."""
         tracked = self._tracked.get(run.instance)
         name = self._names[run.instance]
         if self._starting.get(name) == run:
@@ -341,9 +356,9 @@ class SupervisordEngine:
                 done=_nothing,
             )
         else:
-            wanted = _number(how.signal)
+            wanted = number_of(how.signal)
             tracked.sent = wanted
-            if wanted == _number(self._plan.service_of(run.instance).stop.signal):
+            if wanted == number_of(self._plan.service_of(run.instance).stop.signal):
                 self._supervisor.stop(name, tracked.pid)
             else:
                 self._supervisor.signal(name, tracked.pid, wanted)
@@ -363,7 +378,7 @@ class SupervisordEngine:
         run, tracked.code = tracked.run, code
         self._leftovers.end(
             tracked.pid,
-            tracked.sent or _number(self._plan.service_of(instance).stop.signal),
+            tracked.sent or number_of(self._plan.service_of(instance).stop.signal),
             lingers=lambda count: self._post(Lingered(run.instance, run.generation, code, count)),
             gone=partial(self._gone, tracked),
         )
@@ -377,14 +392,6 @@ class SupervisordEngine:
 
     def _post_stop(self, instance: str, by: str) -> None:
         self._post(StopAsked(services=(instance,), by=by, reply=_nothing))
-
-
-def _number(name: str) -> int:
-    """The number of a signal named `TERM` or `SIGTERM`."""
-    try:
-        return signal.Signals["SIG" + name.upper().removeprefix("SIG")]
-    except KeyError:
-        raise EngineCannot(f"this system has no signal {name}") from None
 
 
 def _nothing(*_: object) -> None:

@@ -56,19 +56,20 @@ class KeptSockets:
             held = self.components if one.is_component else self._held
             held.take_over(instance, HeldSocket(one.service, host, port), kept)
 
-    def hold(self, launch: Launch, *, label: str) -> None:
+    def hold(self, launch: Launch, *, label: str) -> socket.socket | None:
         """Bind what is to be held, unless it is, and leave it with supervisord."""
         if not self._supervisor.is_known:
-            return  # an app then binds its own port
+            return None  # an app then binds its own port
         instance = launch.instance
         if not launch.sockets:
             self.release(instance)
-            return
+            return None
         had = self._held.held(instance)
         bound = self._held.hold(instance, launch.sockets, label=label)
         if bound is not None and bound is not had:
             copy = bound.dup()  # it may be closed here before it is sent
             self._want(partial(self._keep, instance, copy, launch.sockets[0].name))
+        return bound
 
     def release(self, instance: str) -> None:
         """Close the socket held for an instance."""

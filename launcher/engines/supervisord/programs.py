@@ -35,6 +35,8 @@ _held: dict[str, tuple[int, str]] = {}
 GAVE_UP = 69  # EX_UNAVAILABLE of sysexits.h
 #: Who forks faster than this is beyond us.
 _MOST_ROUNDS = 20
+#: What supervisord has of the pipes of a process (`make_pipes`).
+_PIPES = ("child_stdin", "stdin", "stdout", "child_stdout", "stderr", "child_stderr")
 #: sd_listen_fds(3): the first descriptor handed over.
 _FIRST = 3
 
@@ -81,6 +83,30 @@ class Programs:
         finally:
             process.config.environment = own  # else `supervisorctl update` would see a change
         return _told(process)
+
+    def adopt_orphans(self) -> None:
+        """Become the parent of what programs fork and leave, as their forks are."""
+        from launcher.engines.descent import become_subreaper  # noqa: PLC0415  (where services are forked)
+
+        become_subreaper()
+
+    def admit(self, name: str, pid: int, pipe: int) -> dict[str, object]:
+        """Take in a child of ours that was forked elsewhere, as if it had been started here; `pipe` is its output."""
+        process = self._of(name)
+        is_free = process is not None and not process.pid
+        if not is_free or not is_known() or _parent_of(pid) != os.getpid():
+            os.close(pipe)
+            text = f"process {pid} cannot be taken in" if process is None or is_free else f"{name} runs already"
+            return {"fault": Faults.SPAWN_ERROR, "text": text}
+        os.set_blocking(pipe, False)
+        options = self._supervisord.options
+        # It has its pipe, and has been forked: what supervisord does besides is the same.
+        options.make_pipes = lambda _stderr: dict.fromkeys(_PIPES) | {"stdout": pipe}
+        options.fork = lambda: pid
+        try:
+            return self.start(name, {})
+        finally:
+            del options.make_pipes, options.fork
 
     def stop(self, name: str, pid: int) -> None:
         """Have a program's process stopped, with its own signal."""
@@ -147,6 +173,14 @@ class Programs:
     def _of(self, name: str) -> Any:
         group = self._supervisord.process_groups.get(name)
         return None if group is None else group.processes.get(name)
+
+
+def _parent_of(pid: int) -> int:
+    """The parent of a process that is alive; 0: it is not."""
+    with suppress(OSError):
+        state, parent, *_ = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return int(parent) if state != "Z" else 0
+    return 0
 
 
 def _marked() -> Iterator[tuple[int, str]]:

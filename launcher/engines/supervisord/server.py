@@ -15,6 +15,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -127,11 +128,13 @@ class Server:
 
     # What the agent asks ---------------------------------------------------------------------------------------------
 
-    def obey(self, head: dict[str, Any], payload: bytes, take: Any) -> None:
+    def obey(self, head: dict[str, Any], payload: bytes, take: Any) -> None:  # noqa: C901  (a case for each)
         """Do one thing; `take` gives the descriptor that came with it."""
         match head["kind"]:
             case "start":
-                self._start(head["name"], json.loads(payload))
+                self._start(head["name"], partial(self._programs.start, head["name"], json.loads(payload)))
+            case "admit":
+                self._start(head["name"], partial(self._programs.admit, head["name"], head["pid"], take()))
             case "stop":
                 self._programs.stop(head["name"], head["pid"])
             case "signal":
@@ -148,11 +151,13 @@ class Server:
                 self.heard()  # only its loop can say this
             case "shutdown":
                 self._programs.shut_down(failed=head["failed"])
+            case "adopt":
+                self._programs.adopt_orphans()
 
-    def _start(self, name: str, environment: dict[str, str]) -> None:
+    def _start(self, name: str, start: Callable[[], dict[str, object]]) -> None:
         self._aside = []
         try:
-            found = self._programs.start(name, environment)
+            found = start()
         finally:
             aside, self._aside = self._aside, None
             over, self._over = self._over, {}
