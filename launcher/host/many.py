@@ -1,7 +1,8 @@
 """A process of many components: the main thread imports and hears signals, the event loop turns in a second one.
 
 Ends on SIGTERM or SIGINT when all components have ended, at the deadline all the same, and at the second signal at
-once. Knows threads and signals; what is started and when is said over the channel.
+once; and in the same way when the process that started it has gone, for whoever comes then begins with a host of its
+own. Knows threads and signals; what is started and when is said over the channel.
 """
 
 from __future__ import annotations
@@ -83,12 +84,31 @@ def _turn(
 
 async def _run(host: Host, channel: Channel) -> None:
     channel.open(host)
+    _end_with_parent()
     try:
         notify("READY=1")
     except OSError as error:
         sys.stderr.write(f"the host is ready, but $NOTIFY_SOCKET could not be told: {error}\n")
     await host.run()
     channel.close()
+
+
+def _end_with_parent() -> None:
+    """Have SIGTERM sent to this process when its parent ends, where the system tells."""
+    if not hasattr(os, "pidfd_open"):
+        return
+    loop = asyncio.get_running_loop()
+    try:
+        parent = os.pidfd_open(os.getppid())
+    except OSError:
+        return
+
+    def ended() -> None:
+        loop.remove_reader(parent)
+        os.close(parent)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    loop.add_reader(parent, ended)
 
 
 def _obey_signals(

@@ -129,6 +129,19 @@ def test_one_that_does_not_end_is_ended_with_its_process(server, project):
     assert "catalog does not end: restarting host.apps, in which it runs" in server.log()
 
 
+def test_supervisord_killed_with_9_that_nobody_guards_takes_the_process_along(server, project):
+    """In order: the next supervisord begins with one of its own, on the same ports."""
+    there = views(up(server, project))
+    child, host = int(get(there["catalog"], "/child")), server.pid("host.apps")
+    server.process.kill()
+    server.process.wait(30)
+    eventually(lambda: not is_alive(host))
+    os.kill(child, signal.SIGKILL)  # as that of any program: its own supervisord would have ended it
+    server.start()
+    eventually(lambda: server.states() == READY)
+    assert [get(views(server)[name]) for name in NAMES] == list(NAMES)
+
+
 @pytest.fixture
 def short():
     """A project in a short path: supervisord's socket holds some 90 bytes."""
