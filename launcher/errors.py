@@ -671,8 +671,14 @@ class ReplicasMerged(MergeError):
 class MergedElsewhere(MergeError):
     code = 7004
     title = "services are not merged here"
-    cause = "What is written or run by this target has a process for each service, whatever the mode says."
-    general_remedy = 'Nothing need be done; mode = "multi" says the same without this warning.'
+    cause = (
+        "What is written for this target starts each service by itself, whatever the mode says: it takes an agent of "
+        "ours to start services in one process, or to have them forked from one."
+    )
+    general_remedy = (
+        'Nothing need be done; mode = "multi" says the same without this warning. `launcher export supervisord` has '
+        "such an agent, unless it is --plain; `launcher export merged` writes one app."
+    )
 
 
 class Unshareable(MergeError):
