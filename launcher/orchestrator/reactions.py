@@ -29,6 +29,7 @@ from launcher.orchestrator.life import Life, Wish
 from launcher.orchestrator.lifecycle import RUNS, SERVES, STOPS, Phase, Trigger
 from launcher.orchestrator.snapshot import Health, Reason
 from launcher.orchestrator.stage import Stage
+from launcher.plan.placement import host_name
 from launcher.profile.model import OnExit, OnFailure
 
 #: The signals people meet, by number as every Unix that matters has them; others are named by their number.
@@ -123,6 +124,8 @@ def exited(stage: Stage, life: Life, event: Exited) -> None:
     else:
         if event.cause == life.name:
             apart.took_host(stage, life)
+        elif life.instance.is_component and event.cause == host_name(life.instance.group):
+            shared.host_ends(stage, life)
         well = event.code in life.service.success_exit_codes
         _judge(stage, life, well=well, text=text, counts=event.cause in ("", life.name))
 

@@ -50,6 +50,12 @@ def react(stage: Stage, life: Life, event: Renewed | NotRenewed) -> None:
         _not_renewed(stage, life, stage.redaction.text(event.why), needs_process=event.needs_process)
 
 
+def host_ends(stage: Stage, life: Life) -> None:
+    """The process of a component is ending, and has ended that: nothing can start there until the next."""
+    host = _host_of(stage, life)
+    stage.fire(host, Trigger.FELL, Reason(text="it is ending"))
+
+
 def end_with_host(stage: Stage, life: Life) -> None:
     """End a component that does not end by itself: with the process that it runs in, which starts anew.
 

@@ -162,6 +162,22 @@ def test_what_ended_with_a_host_that_was_told_to_end_has_not_failed(shop):
     assert set(shop.states().values()) == {"ready"}
 
 
+def test_nothing_starts_in_a_host_that_is_ending(shop):
+    """What has ended with it waits for the next, however long this one takes."""
+    from launcher.orchestrator.events import Exited  # noqa: PLC0415
+
+    shop.merged.running.pop("api.1")
+    shop.loop.post(Exited("api.1", 1, 1, "host.apps, in which it ran, is ending", "host.apps"))
+    shop.settle()
+    shop.advance(5)
+    assert shop.states() == {"host.apps": "unhealthy", "api": "waiting", "web": "waiting"}
+    shop.exits("host.apps", 0)
+    shop.advance(1)
+    for name in ("host.apps", "api", "web"):
+        shop.passes(name, "READY=1")
+    assert set(shop.states().values()) == {"ready"}
+
+
 def test_why_a_component_ended_is_told(shop):
     """What the host says goes before the exit code."""
     from launcher.orchestrator.events import Exited  # noqa: PLC0415
