@@ -71,7 +71,7 @@ def test_one_that_dies_is_forked_anew_and_its_code_told(forked):
     os.kill(there["catalog"]["pid"], signal.SIGKILL)
     assert get(there["catalog"]) == "catalog"
     eventually(lambda: forked.states() == READY)
-    assert "killed by SIGKILL" in forked.project.run("history", "catalog", "--run-dir", str(forked.run_folder)).stdout
+    assert "catalog backoff: killed by SIGKILL" in forked.log()
     assert is_forked(forked.pid("catalog"))
 
 
