@@ -116,6 +116,17 @@ def test_an_update_begins_the_process_anew_where_what_is_in_it_has_changed(serve
     assert get(views(server)["orders"], "/env/NEW") == "yes"
 
 
+def test_one_whose_import_shows_that_it_can_share_no_process_stays_down(server, project):
+    """Supervisord has no program for it: the reason and the way out are told, and the other is ready."""
+    write(project, mode="auto", keys="placement = 'merged'", others="required = false")
+    project.file("orders.py", "import asyncio\nasync def nothing(): ...\nasyncio.run(nothing())\n")
+    server.start()
+    eventually(lambda: server.states().get("orders") == "failed")
+    assert server.states()["catalog"] == "ready"
+    assert "orders cannot get a process of its own, for supervisord runs only what stands in its" in server.log()
+    assert "its import calls asyncio.run" in server.ctl("why", "orders").stdout
+
+
 def test_one_that_does_not_end_is_ended_with_its_process(server, project):
     """Within its grace; the other starts again."""
     up(server, project, keys="stop.grace = 1")
