@@ -189,9 +189,9 @@ class FakeEngine:
     def close(self) -> None:
         """Nothing is held."""
 
-    def end(self, instance: str, code: int, *, cause: str = "", unshareable: str = "") -> None:
-        """Let a process end."""
-        self._post(Exited(instance, self.running.pop(instance), code, cause=cause, unshareable=unshareable))
+    def end(self, instance: str, code: int, **more: Any) -> None:
+        """Let a process end; `more` is what Exited has to say of it."""
+        self._post(Exited(instance, self.running.pop(instance), code, **more))
 
 
 def _nobody(event: object) -> None:

@@ -121,7 +121,8 @@ class HostLine(Line):
         is_with_host = head["asked"] and run not in self._stopped
         self._stopped.discard(run)
         cause, why = HOST if is_with_host else "", head["why"]
-        return Exited(run.instance, run.generation, head["code"], why, cause, unshareable=head["unshareable"])
+        more = {"unshareable": head["unshareable"], "spoilt": head["spoilt"]}
+        return Exited(run.instance, run.generation, head["code"], why, cause, **more)
 
     def _understood(self, head: dict[str, Any], payload: bytes) -> Iterator[Heard]:
         match head["kind"]:

@@ -8,7 +8,8 @@
     ► measure
     ◄ hello   group, pid, generation      ◄ runs     name, generation, since, is_up, for each that runs, and the end
                                                      from which its pipe is read; then ◄ told
-    ◄ ended   name, generation, code, why, asked, unshareable       ◄ measures  of each
+    ◄ ended   name, generation, code, why, asked, unshareable, spoilt
+    ◄ measures  of each
     ◄ renewed  name, generation, why, is_done, needs_process
     ◄ noted   name, generation, text: what it did to the others
 

@@ -34,13 +34,14 @@ T = TypeVar("T")
 class Ending(NamedTuple):
     """How a component ended: as its process's exit code would say, in a sentence, and whether it was asked to.
 
-    `unshareable`: why it cannot be in this process, where that was the reason.
+    `unshareable`: why it cannot be in this process, where that was the reason; `spoilt`: nor can others any more.
     """
 
     code: int
     why: str = ""
     asked: bool = False
     unshareable: str = ""
+    spoilt: bool = False
 
 
 ASKED = Ending(0, asked=True)
@@ -111,7 +112,9 @@ class Component:
             ending = self._over.result()
         except CannotServe as error:
             sys.stderr.write(f'{error.traceback()}cannot serve "{self.target}": {error}\n')
-            ending = Ending(1, str(error), unshareable=error.reason if isinstance(error, Unshareable) else "")
+            ending = Ending(1, str(error))
+            if isinstance(error, Unshareable):
+                ending = ending._replace(unshareable=error.reason, spoilt=error.is_spoilt)
         except FATAL as error:
             ending = Ending(code_of(error), "it called sys.exit() while it was imported")
         except OSError as error:

@@ -121,4 +121,4 @@ class Isolation:
 def _refuse(problems: Iterable[Problem], origin: BaseException | None = None) -> None:
     """Raise the first of them; one reason is enough."""
     for problem in problems:
-        raise Unshareable(problem.sentence, problem.reason, origin=origin)
+        raise Unshareable(problem.sentence, problem.reason, is_spoilt=not problem.is_restorable, origin=origin)

@@ -42,11 +42,17 @@ class CannotServe(Exception):
 
 
 class Unshareable(CannotServe):
-    """The app cannot be served in this process, which others share; in one of its own it could. `reason` says why."""
+    """The app cannot be served in this process, which others share; in one of its own it could. `reason` says why.
 
-    def __init__(self, sentence: str, reason: str, *, origin: BaseException | None = None) -> None:
+    `is_spoilt`: its attempt has changed the process for all, and that cannot be undone.
+    """
+
+    def __init__(
+        self, sentence: str, reason: str, *, is_spoilt: bool = False, origin: BaseException | None = None
+    ) -> None:
         super().__init__(sentence, origin=origin)
         self.reason = reason
+        self.is_spoilt = is_spoilt
 
 
 class Target(NamedTuple):

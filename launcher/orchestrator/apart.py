@@ -7,6 +7,7 @@ chosen that it shall. Knows the stage, and when to do so; what a component did i
 from __future__ import annotations
 
 from launcher.orchestrator.life import Life
+from launcher.orchestrator.lifecycle import RUNS
 from launcher.orchestrator.orders import Can
 from launcher.orchestrator.stage import Stage
 from launcher.plan.placement import apart, host_name, is_chosen
@@ -23,10 +24,23 @@ def took_host(stage: Stage, life: Life) -> None:
         _move(stage, life, f"it has taken {host.label} along {times}", is_news=len(life.felled) == limit)
 
 
-def cannot_share(stage: Stage, life: Life, why: str) -> bool:
-    """Its import has shown that it can share no process; False: it stays, for the profile has placed it there."""
+def cannot_share(stage: Stage, life: Life, why: str, *, spoilt: bool) -> bool:
+    """Its import has shown that it can share no process; False: it stays, for the profile has placed it there.
+
+    One that has `spoilt` its host for all leaves it to start anew, with all that is in it.
+    """
+    host = stage.board.lives[host_name(life.instance.group)]
     is_news = life.generation == life.wanted_generation + 1
-    return is_chosen(stage.plan, life.name) and _move(stage, life, why, is_news=is_news)
+    if not is_chosen(stage.plan, life.name) or not _move(stage, life, why, is_news=is_news):
+        return False
+    if spoilt and host.wanted:
+        text = f"{life.label} has changed it for all that runs in it"
+        stage.note(f"restarting {host.label}: {text}", instance=life.name, warning=True)
+        for other in stage.board.dependents(host.instance.service):
+            if other.phase in RUNS and other.wanted:
+                stage.bounce(other, f"{life.label} has changed {host.label}, in which it runs")
+        stage.bounce(host, text)
+    return True
 
 
 def _move(stage: Stage, life: Life, why: str, *, is_news: bool) -> bool:

@@ -66,6 +66,7 @@ class Exited(Struct, frozen=True):
     `why`: what ended it, where more is known than the code. `cause`: the component that took the process along
     in which this one ran, itself or another, or that process's own instance, which was ended; empty: it is not known.
     `unshareable`: why it cannot be in the process where it was started, with others; in one of its own it could.
+    `spoilt`: it has changed that process for all, and only a new one is as it should be.
     """
 
     instance: str
@@ -74,6 +75,7 @@ class Exited(Struct, frozen=True):
     why: str = ""
     cause: str = ""
     unshareable: str = ""
+    spoilt: bool = False
 
 
 class Lingered(Struct, frozen=True):

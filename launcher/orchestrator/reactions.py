@@ -119,7 +119,9 @@ def exited(stage: Stage, life: Life, event: Exited) -> None:
         failed_for_good(stage, life)
     elif life.phase is Phase.ABORTING:
         _judge(stage, life, well=False, text=life.reason.text)
-    elif event.unshareable and apart.cannot_share(stage, life, stage.redaction.text(event.unshareable)):
+    elif event.unshareable and apart.cannot_share(
+        stage, life, stage.redaction.text(event.unshareable), spoilt=event.spoilt
+    ):
         stage.fire(life, Trigger.MOVED, Reason(text=text))
     else:
         if event.cause == life.name:

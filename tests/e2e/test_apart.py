@@ -141,6 +141,22 @@ def test_with_mode_auto_one_whose_import_cannot_be_shared_is_moved(project, sour
     eventually(lambda: f"it cannot share a process (E7005): {reason}" in project.run("history", moved).stdout)
 
 
+#: As if one of gevent's functions had done so that nobody knows of.
+PATCHES = "import time\ndef sleep(_): ...\nsleep.__module__ = 'gevent.hub'\ntime.sleep = sleep\n"
+
+
+def test_the_process_that_it_has_changed_for_all_starts_anew(project):
+    started = begin_by_choice(project, PATCHES)
+    assert started.returncode == 0, started.stdout + started.stderr
+    status = project.status()
+    assert [name for name in ("calm", "bad", "late") if not status[name]["host"]] == ["bad"]
+    assert status["host.apps"]["generation"] == 2
+    told = (project.root / ".launcher" / "dev" / "launcher.log").read_text(encoding="utf-8")
+    assert "bad gets a process of its own: its import lets gevent replace time.sleep" in told
+    assert "restarting host.apps: bad has changed it for all that runs in it" in told
+    assert [ask(status[name]) for name in ("calm", "bad", "late")] == [b"answer"] * 3
+
+
 def test_the_plan_shows_where_it_is(project):
     """That of the launcher that runs, which a start would join: in the API, and for people."""
     assert begin_by_choice(project, CANNOT_SHARE["runs a loop"][0]).returncode == 0

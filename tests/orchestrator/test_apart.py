@@ -31,9 +31,9 @@ def up_by_choice(**services):
     return shop
 
 
-def refuse(shop):
+def refuse(shop, *, spoilt=False):
     """The import of `bad` shows that it can share no process."""
-    shop.merged.end("bad.1", 1, unshareable=LOOPS)
+    shop.merged.end("bad.1", 1, unshareable=LOOPS, spoilt=spoilt)
     shop.settle()
 
 
@@ -152,6 +152,18 @@ def test_it_takes_its_socket_along():
     refuse(shop)
     assert not [did for did in shop.merged.did if did.startswith("release")]
     assert shop.engine.launches[-1].sockets[0].port == shop.view("bad").port
+
+
+def test_a_host_that_it_has_changed_for_all_starts_anew():
+    """With those that stay, which have not failed."""
+    shop = up_by_choice(good=SHARED, bad=APP)
+    shop.passes("good", "READY=1")
+    refuse(shop, spoilt=True)
+    assert "restarting host.apps: bad has changed it for all that runs in it" in shop.notes
+    assert shop.states() == {"host.apps": "starting", "good": "waiting", "bad": "starting"}
+    rise(shop)
+    assert (set(shop.states().values()), places(shop)["bad"]) == ({"ready"}, "")
+    assert shop.loop.stage.board.lives["good.1"].tally.failures == ()
 
 
 def test_its_policy_does_not_matter():
