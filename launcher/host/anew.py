@@ -33,6 +33,8 @@ T = TypeVar("T")
 #: What a file was when it was imported: the time of its last change and its size.
 Stamp = tuple[int, int]
 
+#: By how much the time of a file may be behind the clock, in nanoseconds: a tick of the kernel, of 1 to 10 ms.
+FILES_LAG = 10_000_000
 #: What imports a module by a name that is a text.
 CALLS = ("import_module", "__import__")
 #: After so many times the modules left behind, some 70 KB each time for a small app, ask for a new process.
@@ -49,7 +51,7 @@ class Sources:
     def __init__(self) -> None:
         self._stamps: dict[str, Stamp] = {}
         self._times = 0
-        self._began = time.time_ns()
+        self._began = time.time_ns() - FILES_LAG
         #: All components that have been here, by name.
         self._known: dict[str, Description] = {}
 
