@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+from array import array
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from .frames import Frame
 
 _AT_ONCE = 1 << 18
-_MOST_DESCRIPTORS = 64
+#: Room for 64 descriptors.
+_ROOM = socket.CMSG_SPACE(64 * array("i").itemsize)
 #: Where there is no such flag, descriptors that have come are our children's, too, until they are closed.
 _NOT_INHERITED = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 
@@ -39,12 +41,15 @@ class Inbox:
     def take(self) -> Iterator[Frame]:
         """Every frame that is whole by now, without waiting where the socket does not; raises HungUp."""
         try:
-            data, descriptors, _, _ = socket.recv_fds(self._sock, _AT_ONCE, _MOST_DESCRIPTORS, _NOT_INHERITED)
+            # `recv_fds` takes flags and does not pass them on.
+            data, beside, _, _ = self._sock.recvmsg(_AT_ONCE, _ROOM, _NOT_INHERITED)
         except BlockingIOError:
             return iter(())
         except OSError as problem:
             raise HungUp from problem
-        self._descriptors.extend(descriptors)
+        for level, kind, content in beside:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                self._descriptors.extend(array("i", content))
         if not data:
             raise HungUp
         return self._frames.feed(data)

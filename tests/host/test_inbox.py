@@ -31,6 +31,7 @@ def test_a_frame_comes_when_it_is_whole_and_its_descriptors_with_it(ends):
     there.sendall(frame[10:] + pack("stop"))
     assert [(head["kind"], payload) for head, payload in inbox.take()] == [("start", b"payload"), ("stop", b"")]
     taken = inbox.descriptor()
+    assert os.get_inheritable(taken) is not hasattr(socket, "MSG_CMSG_CLOEXEC")
     os.write(taken, b"x")
     os.close(taken)
     assert os.read(reading, 2) == b"x"
