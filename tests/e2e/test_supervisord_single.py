@@ -106,8 +106,9 @@ def test_the_next_agent_holds_the_sockets(single):
     """So nobody is refused while the process is exchanged, however it ended."""
     kill_agent(single)
     eventually(lambda: single.states() == READY)
-    there = views(single)
-    os.kill(single.pid("host.apps"), signal.SIGKILL)
+    there, host = views(single), single.pid("host.apps")
+    os.kill(host, signal.SIGKILL)
+    eventually(lambda: single.pid("host.apps") != host)  # until it has ended it could accept
     assert [get(there[name]) for name in NAMES] == list(NAMES)  # they wait
     stopped = single.project.run("stop", "orders", "--run-dir", str(single.run_folder))
     assert stopped.returncode == 0
@@ -117,10 +118,11 @@ def test_the_next_agent_holds_the_sockets(single):
 
 def test_sockets_are_held_while_there_is_neither_agent_nor_process(single):
     """Supervisord itself holds them."""
-    there = views(single)
+    there, host = views(single), single.pid("host.apps")
     agent = single.pid("launcher")
     os.kill(agent, signal.SIGSTOP)
-    os.kill(single.pid("host.apps"), signal.SIGKILL)
+    os.kill(host, signal.SIGKILL)
+    eventually(lambda: single.pid("host.apps") != host)  # until it has ended it could accept
     os.kill(agent, signal.SIGKILL)
     assert [get(there[name]) for name in NAMES] == list(NAMES)
     eventually(lambda: single.states() == READY)
