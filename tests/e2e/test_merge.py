@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -92,6 +93,7 @@ class Server:
                 env=self.environ,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
 
     def output(self) -> str:
@@ -151,9 +153,9 @@ def serve(shop):
 
     yield serve
     for server in made:
-        if server.process.poll() is None:
-            server.process.kill()
-            server.process.wait()
+        with suppress(ProcessLookupError):
+            os.killpg(server.process.pid, signal.SIGKILL)  # its workers, too: they outlive it
+        server.process.wait()
 
 
 @pytest.mark.parametrize("name", SERVERS)
