@@ -1,4 +1,4 @@
-"""How the merged engine begins where hosts run already: each is asked what runs in it, and nobody for long.
+"""How an engine begins that speaks to hosts, where hosts run already: each is asked, and none for long.
 
 A host that does not listen yet is asked once more when the loop has taken in what its own engine told of it: from then
 on its READY=1 is heard. So none is missed between the two. Lives in the reader's thread; knows groups, nothing of what
@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from launcher.orchestrator.events import Opened, Post, SnapshotAsked
-from launcher.profile.model import EngineName
 
 if TYPE_CHECKING:
     from launcher.engines.reader import Reader
+    from launcher.profile.model import EngineName
 
 #: How long a host that runs already may take to tell what runs in it, in seconds.
 PATIENCE = 2.0
@@ -23,12 +23,19 @@ PATIENCE = 2.0
 class Adoption:
     """Once for each engine. `connect(group)` asks a group's host; False: nobody listens.
 
-    `told` is called when the loop has taken in all that a host has told.
+    `told` is called when the loop has taken in all that a host has told, whether it was asked here or later.
     """
 
     def __init__(
-        self, reader: Reader, post: Post, *, connect: Callable[[str], bool], told: Callable[[str], None]
+        self,
+        engine: EngineName,
+        reader: Reader,
+        post: Post,
+        *,
+        connect: Callable[[str], bool],
+        told: Callable[[str], None],
     ) -> None:
+        self._engine = engine
         self._reader = reader
         self._post = post
         self._connect = connect
@@ -43,7 +50,7 @@ class Adoption:
         if self._unopened:
             self._reader.after(PATIENCE, self._open)
         else:
-            self._post(Opened(EngineName.MERGED))
+            self._post(Opened(self._engine))
         if silent := groups - self._unopened:
             self._when_taken_in(lambda: self._ask_again(silent))
 
@@ -53,18 +60,17 @@ class Adoption:
 
     def has_told(self, group: str) -> None:
         """A host has told of all that runs in it, or has ended."""
-        if group in self._asked:
-            self._asked = self._asked - {group}
-            self._when_taken_in(lambda: self._told(group))
+        self._asked = self._asked - {group}
+        self._when_taken_in(lambda: self._told(group))
         if group in self._unopened:
             self._unopened = self._unopened - {group}
             if not self._unopened:
-                self._post(Opened(EngineName.MERGED))
+                self._post(Opened(self._engine))
 
     def _open(self) -> None:
         if self._unopened:
             self._unopened = set()
-            self._post(Opened(EngineName.MERGED))
+            self._post(Opened(self._engine))
 
     def _ask_again(self, groups: set[str]) -> None:
         for group in groups:

@@ -14,12 +14,13 @@ from contextlib import suppress
 from functools import partial
 from typing import IO, TYPE_CHECKING, Protocol
 
+from launcher.engines.adoption import Adoption
 from launcher.engines.line import Line, Lost
 from launcher.engines.spawn import identity_of, refuse_folder
 from launcher.errors import EngineCannot, HostAbsent, LauncherError, SpawnFailed
 from launcher.host import channel_of
 from launcher.host.frames import pack
-from launcher.orchestrator.events import Opened, Post, SpawnRefused
+from launcher.orchestrator.events import Post, Probed, SpawnRefused, Verdict
 from launcher.orchestrator.orders import Can, Launch, Run, Stop
 from launcher.plan.model import Plan
 from launcher.profile.model import EngineName
@@ -94,10 +95,12 @@ class ForkedEngine:
         self._awaited: dict[Run, _Awaited] = {}
 
     def open(self, plan: Plan, post: Post, output: Sink) -> None:  # noqa: ARG002  (it is the parent's)
-        """Begin; nothing is adopted."""
+        """Begin: find the zygotes that run already. What they have forked is the parent's to tell of."""
         self._plan = plan
         self._post = post
-        post(Opened(EngineName.FORKED))
+        self._adoption = Adoption(EngineName.FORKED, self._reader, post, connect=self._finds, told=_nothing)
+        groups = {one.group for one in plan.instances.values() if one.is_forked}
+        self._reader.call(partial(self._adoption.begin, groups))
 
     def change(self, plan: Plan) -> None:
         """Go by another plan from now on."""
@@ -169,6 +172,11 @@ class ForkedEngine:
             self._listen(group, line)
         return line
 
+    def _finds(self, group: str) -> bool:
+        with suppress(Lost):
+            return bool(self._connected(group))
+        return False
+
     def _listen(self, group: str, line: Line) -> None:
         self._reader.when_readable(line.fileno(), partial(self._hear, group, line))
 
@@ -181,6 +189,8 @@ class ForkedEngine:
             self._lose(group, line)
             return
         for head, _ in frames:
+            if head["kind"] == "hello":
+                self._tell_of_zygote(group, head["generation"])
             awaited = self._awaited.get(Run(head["name"], head["generation"])) if "name" in head else None
             if awaited is not None and head["kind"] == "born":
                 self._take_in(awaited, head["pid"])
@@ -188,6 +198,13 @@ class ForkedEngine:
                 label = self._plan.instances[awaited.launch.instance].label
                 self._refuse(awaited, SpawnFailed(f'cannot start "{label}": {head["why"]}'))
         self._listen(group, line)
+
+    def _tell_of_zygote(self, group: str, generation: int) -> None:
+        """It answers, so it is up: if it was there before us, whoever heard it say so."""
+        if self._adoption.awaits(group):
+            host = self._plan.host_of(group)
+            self._post(Probed(host.name, generation, Verdict(ok=True, answer="READY=1")))
+        self._adoption.has_told(group)
 
     def _take_in(self, awaited: _Awaited, pid: int) -> None:
         """It is there: have it watched, and let it begin."""
@@ -214,6 +231,7 @@ class ForkedEngine:
         """The zygote is gone, and with it what it was asked for; what it has forked goes on."""
         del self._lines[group]
         line.close()
+        self._adoption.has_told(group)
         for awaited in [one for one in self._awaited.values() if one.group == group]:
             self._refuse(awaited, self._absent(awaited))
 
@@ -247,6 +265,10 @@ def _order(launch: Launch, identity: dict[str, Any], environment: dict[str, str]
         identity=[identity["user"], identity["group"], identity["extra_groups"]] if identity else None,
         fds=len(descriptors),
     )
+
+
+def _nothing(_group: str) -> None:
+    """What runs is not a zygote's to tell."""
 
 
 def _open_gate(gate: int, is_watched: bool) -> None:  # noqa: FBT001  (whether it is, is all there is to tell)

@@ -36,6 +36,7 @@ from launcher.orchestrator.events import (
 )
 from launcher.orchestrator.orders import Can, Launch, Run, Stop
 from launcher.plan.model import Plan
+from launcher.profile.model import EngineName
 
 if TYPE_CHECKING:
     from launcher.engines.hostline import Heard
@@ -82,7 +83,11 @@ class MergedEngine:
                 self._sockets.take_over(one.name, one.port, is_shared=is_shared)
         output.on_room(self._reader.resume)
         self._adoption = Adoption(
-            self._reader, post, connect=lambda group: self._connected(group) is not None, told=self._adopted
+            EngineName.MERGED,
+            self._reader,
+            post,
+            connect=lambda group: self._connected(group) is not None,
+            told=self._adopted,
         )
         groups = {one.group for one in plan.instances.values() if one.is_component}
         self._reader.call(partial(self._adoption.begin, groups))
@@ -155,7 +160,7 @@ class MergedEngine:
             self._tracked[run.instance] = _Tracked(run, group, told.pipe)
             self._post(Adopted(run.instance, run.generation, line.pid, told.since, told.is_up))
             return
-        os.close(told.pipe)
+        self._reader.read(told.pipe, partial(_ignore, told.pipe))
         if one is None or not one.is_component:
             line.is_told(partial(line.stop, run))
 
@@ -370,6 +375,13 @@ class MergedEngine:
         self._tracked.clear()
         for instance in list(self._launches):
             self._forget(instance)
+
+
+def _ignore(pipe: int, batch: bytes) -> bool:
+    """Take what nobody wants, or whoever prints it would wait for ever."""
+    if not batch:
+        os.close(pipe)
+    return True
 
 
 def _copy_of(held: socket.socket) -> socket.socket:

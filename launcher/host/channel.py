@@ -33,6 +33,7 @@ from .frames import pack
 from .front import Expected
 from .hosting import Host
 from .inbox import HungUp, Inbox
+from .notify import generation
 from .place import Order
 
 if TYPE_CHECKING:
@@ -53,7 +54,6 @@ class Channel:
     def __init__(self, path: str, output: Output, *, group: str) -> None:
         self._output = output
         self._mark = {name: value for name, value in os.environ.items() if name == _MARK}
-        self._start = os.environ.get("LAUNCHER_GENERATION", "")
         #: How components ended while nobody commanded.
         self._untold: dict[str, tuple[int, Ending]] = {}
         self._listener = listen(path)
@@ -104,8 +104,7 @@ class Channel:
         self._inbox = Inbox(peer)
         self._loop.add_reader(peer, self._hear, peer)
         self._output.is_read_by(peer)
-        generation = int(self._start) if self._start.isdecimal() else 0
-        self._say("hello", group=self._group, pid=os.getpid(), generation=generation)
+        self._say("hello", group=self._group, pid=os.getpid(), generation=generation())
         for name, place in self._host.running():
             is_up = place.component is not None and place.component.is_served
             self._tell_running(name, place.generation, place.since, is_up=is_up)

@@ -1,4 +1,4 @@
-"""sd_notify: tells whoever started this process that it is ready.
+"""sd_notify: tells whoever started this process that it is ready. And which of his starts it is.
 
 Knows the protocol of systemd's sd_notify(3): one datagram to the Unix socket named by $NOTIFY_SOCKET. Nobody listens
 when the variable is not set.
@@ -21,3 +21,9 @@ def notify(message: str, environ: Mapping[str, str] = os.environ) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
         sender.connect(address)
         sender.sendall(message.encode())
+
+
+def generation(environ: Mapping[str, str] = os.environ) -> int:
+    """Which start of a launcher's this process is; 0: of nobody's who says so."""
+    told = environ.get("LAUNCHER_GENERATION", "")
+    return int(told) if told.isdecimal() else 0

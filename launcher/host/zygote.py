@@ -2,7 +2,7 @@
 
     ► fork    name, generation, target, paths, drain, directory, limits, identity, fds; its environment; a pipe, a gate,
               its sockets: see `birth`
-    ◄ hello   group, pid
+    ◄ hello   group, pid, generation
     ◄ born    name, generation, pid           ◄ unborn  name, generation, why
 
 It listens on a Unix socket, obeys the newest who connects, and does nothing else: no event loop, no thread, no
@@ -27,7 +27,7 @@ from .address import listen
 from .birth import Order, begin, come_into_being
 from .frames import pack
 from .inbox import HungUp, Inbox
-from .notify import notify
+from .notify import generation, notify
 
 _ENDING = (signal.SIGTERM, signal.SIGINT)
 
@@ -85,7 +85,7 @@ class Zygote:
         self._hang_up()
         self._peer = peer
         self._inbox = Inbox(peer)
-        self._say("hello", group=self._group, pid=os.getpid())
+        self._say("hello", group=self._group, pid=os.getpid(), generation=generation())
 
     def _hear(self, peer: socket.socket) -> Order | None:
         try:

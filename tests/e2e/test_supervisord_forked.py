@@ -93,6 +93,20 @@ def test_the_next_agent_goes_on_with_them(forked):
     assert get(views(forked)["catalog"]) == "catalog"
 
 
+def test_an_agent_killed_while_what_they_are_forked_from_comes_up_costs_little(server, project):
+    """What it said to nobody is known by its answering."""
+    write(project, mode="forked")
+    server.start()
+    eventually(lambda: server.pid("launcher"))
+    agent = server.pid("launcher")
+    eventually(lambda: "spawned: 'host.forked'" in (server.run_folder / "logs" / "supervisord.log").read_text())
+    os.kill(agent, signal.SIGSTOP)  # it hears nothing any more
+    eventually((server.run_folder / "host-forked.sock").exists)
+    os.kill(agent, signal.SIGKILL)
+    eventually(lambda: server.states() == READY, within=15)
+    assert (server.run_folder / "logs" / "supervisord.log").read_text().count("spawned: 'host.forked'") == 1
+
+
 def test_they_outlive_the_process_that_they_are_forked_from(forked):
     """It starts again; and what is restarted then is forked from it."""
     before = views(forked)
