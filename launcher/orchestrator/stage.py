@@ -248,7 +248,13 @@ class Stage:
             user = user_of(self.plan, life.name, life.generation, world=self._world)
             with suppress(NotifySocketUnavailable):
                 self.prober.prepare(run, life.check, user=user, hosted=life.service.app is not None)
-        prepared = self._prepare(life, life.generation, {})
+        try:
+            prepared = self._prepare(life, life.generation, {})
+        except LauncherError as error:  # it runs all the same; only its next start need fail
+            text = f"{life.label} runs, and is not checked: E{error.code} {error.sentence}"
+            self.note(text, instance=life.name, warning=True)
+            life.check = None
+            return
         self._to_watch[life.name] = _watch_of(run, prepared, life.instance.port)
         self.watch(life)
         engine = self.engines[life.instance.engine]

@@ -75,3 +75,18 @@ def test_what_came_up_while_nobody_heard_it_is_known_by_its_host(is_up, state):
     second.start()
     assert second.states() == {"host.apps": "ready", "api": state}
     assert second.merged.running == {"api.1": 1}
+
+
+def test_what_could_not_be_started_now_runs_all_the_same():
+    """Its variable is gone since: it is left alone, unchecked, and that is said."""
+    services = {"db": {"health": {"tcp": 5432}, "env": {"A": "${GONE}"}}}
+    first = Rehearsal(services)
+    first.world.inherited["GONE"] = "yes"
+    first.start()
+    first.passes("db")
+    first.advance(1)
+    second = Rehearsal(services, memory=remembered(first))
+    second.loop.post(Adopted("db.1", 1, 4711, 0.0))
+    second.start()
+    assert second.states() == {"db": "ready"}
+    assert any("db runs, and is not checked: E" in note and "GONE" in note for note in second.notes)
