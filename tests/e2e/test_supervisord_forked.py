@@ -152,6 +152,15 @@ def test_told_to_end_supervisord_leaves_nothing(forked):
     assert not any(map(is_alive, pids))
 
 
+def test_reload_begins_anew(forked):
+    """With other processes, all forked."""
+    before = [one["pid"] for one in views(forked).values()]
+    assert forked.ctl("reload").returncode == 0
+    eventually(lambda: not any(map(is_alive, before)))
+    eventually(lambda: forked.states() == READY)
+    assert all(is_forked(forked.pid(name)) for name in NAMES)
+
+
 def test_a_stop_while_one_is_being_forked_is_kept(forked):
     """It waits until the process is there."""
     run = ("--run-dir", str(forked.run_folder))

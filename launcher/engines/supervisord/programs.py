@@ -100,13 +100,16 @@ class Programs:
             return {"fault": Faults.SPAWN_ERROR, "text": text}
         os.set_blocking(pipe, False)
         options = self._supervisord.options
+        unused = [pipe]
         # It has its pipe, and has been forked: what supervisord does besides is the same.
-        options.make_pipes = lambda _stderr: dict.fromkeys(_PIPES) | {"stdout": pipe}
+        options.make_pipes = lambda _stderr: dict.fromkeys(_PIPES) | {"stdout": unused.pop()}
         options.fork = lambda: pid
         try:
             return self.start(name, {})
         finally:
             del options.make_pipes, options.fork
+            for one in unused:
+                os.close(one)
 
     def stop(self, name: str, pid: int) -> None:
         """Have a program's process stopped, with its own signal."""
