@@ -1,20 +1,26 @@
-"""swap: one of several services in a process restarted under load: requests lost, and how long its neighbours take."""
+"""swap: one of several services in a process restarted under load, in the same and in a new process.
+
+Requests lost, and how long its own and its neighbours' answers take.
+"""
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from http.client import HTTPConnection, HTTPException, RemoteDisconnected
 from pathlib import Path
 from threading import Event, Thread
 
 from msgspec import Struct, field
 
-from benchmarks.harness import Figure, at_most, show
+from benchmarks.harness import CannotMeasure, Figure, at_most, show
 from benchmarks.modes import Apps, get, until_ready
 from benchmarks.running import running
-from benchmarks.services import free_ports
+from benchmarks.services import Service, free_ports
+from launcher.control import wire
 from launcher.control.client import Client
 
 #: So many clients, each with one connection that it keeps, ask so many times a second together.
@@ -24,6 +30,9 @@ SWAPS = 10
 #: How long they go on before, between and after, in seconds.
 SETTLE = 0.3
 SERVICES = 3
+#: What all of them import.
+SHARED = "common.py"
+SAME, NEW = "in the same process", "in a new process"
 #: What a service with a heavy import imports: about half a second's work, none of it compiled before.
 MODULES = 150
 FUNCTIONS = 20
@@ -92,6 +101,17 @@ def _once(connection: HTTPConnection) -> int:
     return answer.status
 
 
+class Sharing(Apps):
+    """Apps that all import one module."""
+
+    def prepare(self, folder: Path, services: Sequence[Service], command: Sequence[str]) -> list[str]:
+        words = super().prepare(folder, services, command)
+        (folder / SHARED).write_text("", encoding="utf-8")
+        for app in folder.glob("small*.py"):
+            app.write_text(f"{app.read_text(encoding='utf-8')}import common\n", encoding="utf-8")
+        return words
+
+
 def percentile(met: list[Met], part: float) -> float:
     """How long the slower answers took, in milliseconds."""
     took = sorted(value for one in met for value in one.took)
@@ -102,26 +122,19 @@ def main(*, quick: bool) -> None:
     """Measure and print."""
     swaps = 3 if quick else SWAPS
     ports = free_ports(SERVICES)
-    with running(Apps("single", ports), []) as run:
+    with running(Sharing("single", ports), []) as run:
         until_ready(run)
         for port in ports:
             get(port, "/health")
         client = Client(folder=run.folder / ".launcher" / "bench")
-        with asked(ports[0]) as own, asked(ports[1]) as neighbour:
-            time.sleep(SETTLE)
-            for _ in range(swaps):
-                for _ in client.restart(["s1"]):
-                    pass
-                time.sleep(SETTLE)
+        same = _restarted(client, ports, swaps, SAME)
+        new = _restarted(client, ports, swaps, NEW, change=partial(os.utime, run.folder / SHARED))
         heavy = _import_beside(run.folder, ports, client)
-    load = f"{swaps} restarts at {RATE} requests a second"
     show(
-        "swap: a service of a shared process is restarted",
+        f"swap: a service of a shared process is restarted {swaps} times, at {RATE} requests a second to each of two",
         [
-            Figure(what=f"refused, {load}", ours=sum(one.refused for one in own), target=at_most(0)),
-            Figure(what=f"failed, {load}", ours=sum(one.failed for one in own), target=at_most(0)),
-            Figure(what="its own answers, p99", ours=percentile(own, 0.99), unit="ms"),
-            Figure(what="a neighbour's answers, p99", ours=percentile(neighbour, 0.99), unit="ms"),
+            *_figures(SAME, *same),
+            *_figures(NEW, *new),
             Figure(
                 what="a neighbour's answers while one imports, p99",
                 ours=percentile(heavy, 0.99),
@@ -130,6 +143,35 @@ def main(*, quick: bool) -> None:
             ),
         ],
     )
+
+
+def _restarted(
+    client: Client, ports: list[int], swaps: int, kind: str, *, change: Callable[[], None] = lambda: None
+) -> tuple[list[Met], list[Met]]:
+    """Restart one so often, after a change each time: what its clients, and a neighbour's, have met with."""
+    with asked(ports[0]) as own, asked(ports[1]) as neighbour:
+        time.sleep(SETTLE)
+        for _ in range(swaps):
+            change()
+            told = [sent.news.text for sent in client.restart(["s1"]) if isinstance(sent, wire.Told)]
+            if not any(f"s1 has started anew beside itself, {kind}" in text for text in told):
+                raise CannotMeasure(f"s1 was not restarted {kind}: {told}")
+            for _ in client.wait():  # the old process may not have ended
+                pass
+            time.sleep(SETTLE)
+    return own, neighbour
+
+
+def _figures(kind: str, own: list[Met], neighbour: list[Met]) -> list[Figure]:
+    both = own + neighbour
+    return [
+        Figure(what=f"{kind}: refused", ours=sum(one.refused for one in both), target=at_most(0)),
+        Figure(what="… failed", ours=sum(one.failed for one in both), target=at_most(0)),
+        Figure(what="… its own answers, p99", ours=percentile(own, 0.99), unit="ms"),
+        Figure(what="… the longest", ours=percentile(own, 1), unit="ms"),
+        Figure(what="… a neighbour's answers, p99", ours=percentile(neighbour, 0.99), unit="ms"),
+        Figure(what="… the longest", ours=percentile(neighbour, 1), unit="ms"),
+    ]
 
 
 def _import_beside(folder: Path, ports: list[int], client: Client) -> list[Met]:

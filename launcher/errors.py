@@ -695,7 +695,9 @@ class RenewalFailed(MergeError):
     code = 7006
     status = 1
     title = "new code did not start"
-    cause = "A component was to start anew beside itself, with its code imported anew, and failed: the old one goes on."
+    cause = (
+        "A component was to start anew beside itself, in the same or a new process, and failed: the old one goes on."
+    )
     general_remedy = "Mend what its log names and restart it again; --force stops the old one first."
 
 

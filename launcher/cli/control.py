@@ -93,13 +93,14 @@ def _command(
     args: Namespace, ask: Callable[[Client], Iterator[wire.AnySent]], *, quiet: bool = False, tells: bool = True
 ) -> int:
     """Have a command carried out, showing its progress and, if it `tells`, the states reached; the exit status."""
+    from launcher.observe.entries import is_start  # noqa: PLC0415
     from launcher.observe.wording import started, wording  # noqa: PLC0415
 
     for sent in ask(client_of(args)):
         match sent:
             case wire.Moved(news=news) if not quiet:
                 lines = wording(news, since=None, signal=None, procfile=False)
-                if news.before is news.state and news.pid is not None:
+                if is_start(news):
                     lines = (started(news),)
                 for line in lines:
                     print(line, flush=True)

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from launcher.engines.line import Line
 from launcher.host.frames import pack
-from launcher.orchestrator.events import Exited, Meddled, NotRenewed, Renewed
+from launcher.orchestrator.events import Exited, Meddled, NotRenewed, Renewed, Risen
 from launcher.orchestrator.orders import Launch, Run
 
 _CREDENTIALS = struct.Struct("iII")
@@ -64,8 +64,8 @@ class Running(Struct, frozen=True):
 #: What ends a component with its host, when nobody asked it to end.
 HOST = "host"
 
-#: `told`: all that runs was told; `measured`: all was told.
-Heard = Running | Exited | Meddled | Renewed | NotRenewed | Measured | Literal["told", "measured"]
+#: `told`: all that runs was told; `measured`: all was told; `taken`: it has come in the place of another host.
+Heard = Running | Exited | Meddled | Renewed | NotRenewed | Risen | Measured | Literal["told", "measured", "taken"]
 
 
 class HostLine(Line):
@@ -113,6 +113,14 @@ class HostLine(Line):
         """Have a component that has failed answered for no more."""
         self.say(pack("release", name=instance))
 
+    def take_place(self) -> None:
+        """Have it come in the place of the host beside which it began; `taken` follows."""
+        self.say(pack("take_place"))
+
+    def leave(self) -> None:
+        """Have it drain and end: another host has come in its place."""
+        self.say(pack("leave"))
+
     def measure(self) -> None:
         """Ask what each component has done."""
         self.say(pack("measure"))
@@ -131,15 +139,14 @@ class HostLine(Line):
             case "runs":
                 pipe = self.descriptor() if head["fds"] else -1
                 yield Running(Run(head["name"], head["generation"]), head["since"], head["is_up"], pipe)
-            case "told":
-                yield "told"
+            case "told" | "taken" as word:
+                yield word
             case "ended":
                 yield self._ended(Run(head["name"], head["generation"]), head)
             case "renewed":
-                if head["is_done"]:
-                    yield Renewed(head["name"], head["generation"] - 1, head["why"])
-                else:
-                    yield NotRenewed(head["name"], head["generation"] - 1, head["why"], head["needs_process"])
+                yield _renewal(head)
+            case "risen":
+                yield Risen(head["name"], head["generation"] - 1)
             case "noted":
                 yield Meddled(head["name"], head["generation"], head["text"])
             case "measures":
@@ -163,9 +170,15 @@ def _order(kind: str, launch: Launch, descriptors: list[int], payload: bytes = b
         ready_timeout=app.ready_timeout,
         prefix=app.prefix,
         strip_prefix=app.strip_prefix,
+        is_held=app.is_beside,
         fds=len(descriptors),
         **more,
     )
+
+
+def _renewal(head: dict[str, Any]) -> Renewed | NotRenewed:
+    name, before, why = head["name"], head["generation"] - 1, head["why"]
+    return Renewed(name, before, why) if head["is_done"] else NotRenewed(name, before, why, head["needs_process"])
 
 
 def _peer_of(sock: socket.socket) -> int:

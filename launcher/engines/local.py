@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 class LocalEngine:
     """Starts and stops processes on this machine; `children` runs short commands beside them."""
 
-    can = frozenset({Can.KILL, Can.SIGNAL, Can.HOLD_SOCKETS, Can.TAKE_IN})
+    can = frozenset({Can.KILL, Can.SIGNAL, Can.HOLD_SOCKETS, Can.TAKE_IN, Can.OVERLAP})
 
     def __init__(self, *, reader: Reader, guard: Guard | None = None) -> None:
         self._reader = reader

@@ -15,10 +15,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from launcher.engines.adoption import Adoption
-from launcher.engines.hostline import Expected, HostLine, Measured, Running
+from launcher.engines.hostline import HostLine, Measured, Running
 from launcher.engines.line import Lost
 from launcher.engines.measuring import Measuring
 from launcher.engines.sharing import SharedSockets
+from launcher.engines.starts import Starts, say_start
+from launcher.engines.successors import Successors
+from launcher.engines.tracked import Tracked, ended_with
 from launcher.errors import HostAbsent, LauncherError
 from launcher.host import channel_of
 from launcher.host.blame import read_blame
@@ -42,17 +45,8 @@ if TYPE_CHECKING:
     from launcher.engines.hostline import Heard
     from launcher.engines.reader import Reader
     from launcher.engines.sockets import HeldSockets
+    from launcher.engines.successors import Successor
     from launcher.orchestrator.protocols import Sink
-
-
-class _Tracked:
-    """A run, the group in whose host it goes on, and the pipe of its output (-1: its end has been read)."""
-
-    def __init__(self, run: Run, group: str, pipe: int) -> None:
-        self.run = run
-        self.group = group
-        self.pipe = pipe
-        self.is_read = False
 
 
 class MergedEngine:
@@ -66,10 +60,11 @@ class MergedEngine:
         self._sockets = SharedSockets(sockets)
         # From here on the reader's thread's own.
         self._lines: dict[str, HostLine] = {}
-        self._tracked: dict[str, _Tracked] = {}
-        #: The last start of each instance whose socket is held, with a copy of that; and why those that failed did.
-        self._launches: dict[str, tuple[Launch, socket.socket]] = {}
-        self._failed: dict[str, str] = {}
+        self._tracked: dict[str, Tracked] = {}
+        #: Those in whose place others have come, and the lines to the hosts in which they drain.
+        self._replaced: list[Tracked] = []
+        self._leaving: list[HostLine] = []
+        self._starts = Starts()
         self._measuring = Measuring(reader, self._tracked)
 
     def open(self, plan: Plan, post: Post, output: Sink) -> None:
@@ -81,6 +76,16 @@ class MergedEngine:
             if one.is_component and one.port is not None:
                 is_shared = plan.services[one.service].prefix is not None
                 self._sockets.take_over(one.name, one.port, is_shared=is_shared)
+        self._successors = Successors(
+            self._reader,
+            partial(channel_of, self._folder),
+            post=post,
+            say_start=lambda *start: say_start(self._plan, *start),
+            read=self._read,
+            finish=self._finish,
+            taken=self._take_over_all,
+            lost=self._tell_ends,
+        )
         output.on_room(self._reader.resume)
         self._adoption = Adoption(
             EngineName.MERGED,
@@ -107,26 +112,26 @@ class MergedEngine:
     def start(self, launch: Launch) -> None:
         """Start a component in its host; Spawned or SpawnRefused follows."""
         try:
-            is_shared = launch.app is not None and launch.app.prefix is not None
-            label = self._plan.instances[launch.instance].label
-            held = self._sockets.hold(launch.instance, launch.sockets, label=label, is_shared=is_shared)
+            held = self._hold(launch)
         except LauncherError as error:
             self._post(SpawnRefused(launch.instance, launch.generation, error))
             return
-        self._reader.call(partial(self._start, launch, _copy_of(held) if held is not None else None))
+        self._reader.call(partial(self._start, launch, held))
 
     def resume(self, launch: Launch) -> None:
         """Know again what was started by an earlier launcher, and hold its socket, which that one has left."""
-        is_shared = launch.app is not None and launch.app.prefix is not None
         with suppress(LauncherError):  # the next start will say so
-            label = self._plan.instances[launch.instance].label
-            held = self._sockets.hold(launch.instance, launch.sockets, label=label, is_shared=is_shared)
-            if held is not None:
-                self._reader.call(partial(self._remember, launch, _copy_of(held)))
+            if (held := self._hold(launch)) is not None:
+                self._reader.call(partial(self._starts.remember, launch, held))
 
     def renew(self, launch: Launch) -> None:
-        """Have a component start anew beside itself, on the same socket; Renewed or NotRenewed follows."""
-        self._reader.call(partial(self._renew, launch))
+        """Have a component start anew beside itself; Renewed or NotRenewed follows, Risen if in its next process."""
+        is_beside = launch.app is not None and launch.app.is_beside
+        self._reader.call(partial(self._start_beside if is_beside else self._renew, launch))
+
+    def take_place(self, host: Run) -> None:
+        """Have the next process of a host come in its place, with all that was started there."""
+        self._reader.call(partial(self._take_place, host))
 
     def stop(self, run: Run, how: Stop) -> None:  # noqa: ARG002  (there is but one way to end a component)
         """Ask a component to drain and to end; it cannot be made to."""
@@ -150,6 +155,13 @@ class MergedEngine:
         self._reader.call(self._drop)
         self._sockets.close()
 
+    def _hold(self, launch: Launch) -> socket.socket | None:
+        """A copy of the socket that a start is to have; `dup` would make it block, and those of the host with it."""
+        is_shared = launch.app is not None and launch.app.prefix is not None
+        label = self._plan.instances[launch.instance].label
+        held = self._sockets.hold(launch.instance, launch.sockets, label=label, is_shared=is_shared)
+        return socket.socket(fileno=os.dup(held.fileno())) if held is not None else None
+
     # In the reader's thread ------------------------------------------------------------------------------------------
 
     def _adopt(self, group: str, line: HostLine, told: Running) -> None:
@@ -157,7 +169,7 @@ class MergedEngine:
         run = told.run
         one = self._plan.instances.get(run.instance)
         if one is not None and one.is_component and run.instance not in self._tracked:
-            self._tracked[run.instance] = _Tracked(run, group, told.pipe)
+            self._tracked[run.instance] = Tracked(run, group, line, told.pipe)
             self._post(Adopted(run.instance, run.generation, line.pid, told.since, told.is_up))
             return
         self._reader.read(told.pipe, partial(_ignore, told.pipe))
@@ -170,11 +182,7 @@ class MergedEngine:
             if tracked.group == group:
                 self._read(tracked)
 
-    def _remember(self, launch: Launch, held: socket.socket) -> None:
-        self._forget(launch.instance)
-        self._launches[launch.instance] = (launch, held)
-
-    def _read(self, tracked: _Tracked) -> None:
+    def _read(self, tracked: Tracked) -> None:
         if tracked.pipe >= 0 and not tracked.is_read:
             tracked.is_read = True
             self._reader.read(tracked.pipe, partial(self._took, tracked))
@@ -189,7 +197,7 @@ class MergedEngine:
                 return None
             self._lines[group] = line
             self._listen(group, line)
-            self._stand_in(group, line)
+            self._starts.answer_for_all(line, group)
         return line
 
     def _listen(self, group: str, line: HostLine) -> None:
@@ -212,7 +220,9 @@ class MergedEngine:
             case Exited():
                 tracked = self._tracked.get(heard.instance)
                 if tracked is not None and tracked.run.generation == heard.generation:
-                    self._end(tracked, self._with_host(group, heard) if heard.cause else heard)
+                    self._end(tracked, ended_with(self._plan.host_of(group), heard) if heard.cause else heard)
+                else:
+                    self._end_replaced(Run(heard.instance, heard.generation))
             case Meddled() | NotRenewed():
                 self._post(heard)
             case Renewed():
@@ -227,45 +237,33 @@ class MergedEngine:
     def _start(self, launch: Launch, held: socket.socket | None) -> None:
         assert launch.app is not None
         if held is not None:
-            self._remember(launch, held)
+            self._starts.remember(launch, held)
         else:
-            self._forget(launch.instance)
+            self._starts.forget(launch.instance)
         line = self._connected(launch.app.group)
         host = self._plan.host_of(launch.app.group).label
         reading, writing = os.pipe()
-        is_told = line is not None and line.is_told(partial(self._say_start, line, launch, (writing, reading), held))
+        is_told = line is not None and line.is_told(
+            partial(say_start, self._plan, line, launch, (writing, reading), held)
+        )
         os.close(writing)
         if line is None or not is_told:
             os.close(reading)
             error = HostAbsent(f'cannot start "{launch.instance}": {host}, in whose process it runs, does not answer')
             self._post(SpawnRefused(launch.instance, launch.generation, error))
             return
-        tracked = _Tracked(launch.run, launch.app.group, reading)
+        tracked = Tracked(launch.run, launch.app.group, line, reading)
         self._tracked[launch.instance] = tracked
         self._read(tracked)
         self._post(Spawned(launch.instance, launch.generation, line.pid))
 
-    def _say_start(self, line: HostLine, launch: Launch, pipe: tuple[int, int], held: socket.socket | None) -> None:
-        """Have a component started, and before the first on a shared port, its neighbours there answered for."""
-        if launch.app is not None and launch.app.prefix is not None and held is not None:
-            line.expect(launch.sockets[0].port, self._expected_at(launch.sockets[0].port, launch.app.group))
-        line.start(launch, pipe, held)
-
-    def _expected_at(self, port: int, group: str) -> list[Expected]:
-        return [
-            Expected(one.name, one.service, prefix)
-            for one in self._plan.components_of(group)
-            if one.port == port and (prefix := self._plan.services[one.service].prefix) is not None
-        ]
-
     def _renew(self, launch: Launch) -> None:
         tracked = self._tracked.get(launch.instance)
-        line = self._lines.get(tracked.group) if tracked is not None else None
+        line = tracked.line if tracked is not None else None
         if line is None or not line.is_told(partial(line.renew, launch)):
             self._post(NotRenewed(launch.instance, launch.generation - 1, "the process it runs in does not answer"))
             return
-        if launch.instance in self._launches:
-            self._launches[launch.instance] = (launch, self._launches[launch.instance][1])
+        self._starts.renewed(launch)
 
     def _take_over(self, told: Renewed) -> None:
         """The next start has come in the place of the one before, and writes to its pipe."""
@@ -277,68 +275,87 @@ class MergedEngine:
         tracked.run = Run(told.instance, told.generation + 1)
         self._post(told)
 
+    def _start_beside(self, launch: Launch) -> None:
+        self._successors.start(launch, self._starts.socket_of(launch.instance))
+
+    def _take_place(self, host: Run) -> None:
+        group = self._plan.instances[host.instance].group
+        successor = self._successors.take_place(host, group)
+        if successor is not None:
+            self._starts.answer_for_all(successor.line, group)
+            successor.line.is_told(successor.line.take_place)
+
+    def _take_over_all(self, group: str, successor: Successor) -> None:
+        """Another host has come in the place of a group's, which drains from now on."""
+        before = self._lines.get(group)
+        self._lines[group] = successor.line
+        self._listen(group, successor.line)
+        for instance, (tracked, launch) in successor.coming.items():
+            if instance in self._tracked:
+                self._replaced.append(self._tracked[instance])
+            self._tracked[instance] = tracked
+            self._starts.renewed(launch)
+            self._post(Renewed(instance, tracked.run.generation - 1, ""))
+        if successor.host is not None:
+            self._post(Renewed(successor.host.instance, successor.host.generation, ""))
+        if before is not None:
+            self._leaving.append(before)
+            before.is_told(before.leave)
+
+    def _tell_ends(self, successor: Successor) -> None:
+        """A host that was taking the place of another is gone: what has ended meanwhile has."""
+        for told in successor.ended.values():
+            self._end(self._tracked[told.instance], told)
+
+    def _end_replaced(self, run: Run) -> None:
+        for tracked in [one for one in self._replaced if one.run == run]:
+            self._replaced.remove(tracked)
+            self._finish(tracked)
+
     def _stop(self, run: Run) -> None:
         tracked = self._tracked.get(run.instance)
-        line = self._lines.get(tracked.group) if tracked is not None else None
-        if tracked is not None and tracked.run == run and line is not None:
-            line.is_told(partial(line.stop, run))
+        if tracked is not None and tracked.run == run:
+            tracked.line.is_told(partial(tracked.line.stop, run))
 
     def _release(self, instance: str) -> None:
-        launch = self._forget(instance)
+        launch = self._starts.forget(instance)
         group = self._plan.instances[instance].group if launch is None or launch.app is None else launch.app.group
         line = self._lines.get(group)
         if line is not None:
-            line.known_ports.intersection_update(one.sockets[0].port for one, _ in self._launches.values())
+            line.known_ports &= self._starts.ports
             line.is_told(partial(line.release, instance))
 
-    def _forget(self, instance: str) -> Launch | None:
-        self._failed.pop(instance, None)
-        launch, held = self._launches.pop(instance, (None, None))
-        if held is not None:
-            held.close()
-        return launch
-
     def _stand_in_for(self, instance: str, why: str) -> None:
-        launch, held = self._launches.get(instance, (None, None))
-        if launch is None or launch.app is None or held is None:
-            return  # it never listened
-        self._failed[instance] = why
-        line = self._lines.get(launch.app.group)
+        line = self._lines.get(self._starts.fails(instance, why))
         if line is not None:
-            line.is_told(partial(line.stand_in, launch, held, why))
-
-    def _stand_in(self, group: str, line: HostLine) -> None:
-        """Have a new host answer for those that failed in the one before."""
-        for instance, why in self._failed.items():
-            launch, held = self._launches[instance]
-            if launch.app is not None and launch.app.group == group:
-                line.is_told(partial(line.stand_in, launch, held, why))
+            self._starts.answer_for(line, instance)
 
     def _lose(self, group: str, line: HostLine) -> None:
         """The host is gone, and with it all that ran in it."""
-        del self._lines[group]
-        self._reader.end_of(line.pid, partial(self._end_all, group, line))
+        is_current = self._lines.get(group) is line
+        if is_current:
+            del self._lines[group]
+        else:
+            self._leaving.remove(line)
+        self._reader.end_of(line.pid, partial(self._end_all, group, line, is_current))
 
-    def _end_all(self, group: str, line: HostLine, code: int | None) -> None:
+    def _end_all(self, group: str, line: HostLine, is_current: bool, code: int | None) -> None:  # noqa: FBT001
         label = self._plan.host_of(group).label
-        cause, when = read_blame(channel_of(self._folder, group), code)
+        cause, when = read_blame(channel_of(self._folder, group), code) if is_current else ("", "")
         by = f", by {self._plan.instances[cause].label}" if cause in self._tracked else ""
-        for tracked in [one for one in self._tracked.values() if one.group == group]:
+        for tracked in [one for one in self._replaced if one.line is line]:
+            self._end_replaced(tracked.run)
+        for tracked in [one for one in self._tracked.values() if one.line is line]:
             run = tracked.run
             why = (
                 f"it took {label} along {when}" if run.instance == cause else f"{label}, in which it ran, has ended{by}"
             )
             self._end(tracked, Exited(run.instance, run.generation, 1, why, cause if by else ""))
-            self._failed.pop(run.instance, None)  # it did not, and is likely to start in the next host at once
-        self._adoption.has_told(group)
-        self._measuring.told(group)
+            self._starts.mend(run.instance)
+        if is_current:
+            self._adoption.has_told(group)
+            self._measuring.told(group)
         line.close()
-
-    def _with_host(self, group: str, told: Exited) -> Exited:
-        """The end of a component that ended because its host does."""
-        host = self._plan.host_of(group)
-        why = f"{host.label}, in which it ran, is ending"
-        return Exited(told.instance, told.generation, 1, why, host.name)
 
     def _tell_of_host(self, group: str, line: HostLine) -> None:
         """A host that was there before has told of all that runs in it. So it is up, whoever heard it say so."""
@@ -347,16 +364,23 @@ class MergedEngine:
             self._post(Probed(host.name, line.generation, Verdict(ok=True, answer="READY=1")))
         self._adoption.has_told(group)
 
-    def _end(self, tracked: _Tracked, told: Exited) -> None:
+    def _end(self, tracked: Tracked, told: Exited) -> None:
+        self._finish(tracked)
+        successor = self._successors.of(tracked.group)
+        if successor is not None and successor.holds_back(told):
+            return
         del self._tracked[tracked.run.instance]
+        if told.code and not told.cause:
+            self._starts.fails(tracked.run.instance, told.why)
+        self._post(told)
+
+    def _finish(self, tracked: Tracked) -> None:
+        """Hand over what it has printed, and the end."""
         if tracked.pipe >= 0:
             self._read(tracked)
             self._reader.finish(tracked.pipe)
-        if told.code and not told.cause and tracked.run.instance in self._launches:
-            self._failed[tracked.run.instance] = told.why
-        self._post(told)
 
-    def _took(self, tracked: _Tracked, batch: bytes) -> bool:
+    def _took(self, tracked: Tracked, batch: bytes) -> bool:
         if batch:
             return self._sink.write(tracked.run, batch)
         self._sink.end(tracked.run)
@@ -365,16 +389,18 @@ class MergedEngine:
         return True
 
     def _drop(self) -> None:
-        for line in self._lines.values():
+        for line in (*self._lines.values(), *self._leaving):
             self._reader.listen_no_more(line.fileno())
             line.close()
         self._lines.clear()
-        for tracked in self._tracked.values():
+        self._leaving.clear()
+        self._successors.drop()
+        for tracked in (*self._tracked.values(), *self._replaced):
             if tracked.pipe >= 0:
                 self._reader.finish(tracked.pipe)
         self._tracked.clear()
-        for instance in list(self._launches):
-            self._forget(instance)
+        self._replaced.clear()
+        self._starts.clear()
 
 
 def _ignore(pipe: int, batch: bytes) -> bool:
@@ -382,8 +408,3 @@ def _ignore(pipe: int, batch: bytes) -> bool:
     if not batch:
         os.close(pipe)
     return True
-
-
-def _copy_of(held: socket.socket) -> socket.socket:
-    """A copy; `dup` would make both block, and that in the host too, whose loop accepts on a third."""
-    return socket.socket(fileno=os.dup(held.fileno()))

@@ -29,10 +29,22 @@ def address_of(path: str) -> Iterator[str]:
         os.close(descriptor)
 
 
+def beside(path: str) -> str:
+    """Where one listens who has not yet taken the place of whoever listens at `path`."""
+    return f"{path}.new"
+
+
 def listen(path: str) -> socket.socket:
     """Listen there, for the owner alone; what another host left there is replaced."""
+    listener = listen_beside(path)
+    take_place(path)
+    return listener
+
+
+def listen_beside(path: str) -> socket.socket:
+    """Listen, for the owner alone, where one does who has not yet taken the place of whoever listens at `path`."""
+    fresh = beside(path)
     listener = socket.socket(socket.AF_UNIX)
-    fresh = f"{path}.new"
     with suppress(FileNotFoundError):
         os.unlink(fresh)  # noqa: PTH108  (pathlib is a megabyte that an app may not need)
     mask = os.umask(0o177)
@@ -43,5 +55,9 @@ def listen(path: str) -> socket.socket:
         os.umask(mask)
     listener.listen(4)
     listener.setblocking(False)
-    os.rename(fresh, path)  # noqa: PTH104  (as above)
     return listener
+
+
+def take_place(path: str) -> None:
+    """Whoever connects to `path` from now on comes to the one that listens beside it."""
+    os.rename(beside(path), path)  # noqa: PTH104  (as above)

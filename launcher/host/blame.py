@@ -48,6 +48,7 @@ class Blame:
         self._path = blame_of(channel)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         self._file = os.open(self._path, flags, 0o600)
+        self._inode = os.fstat(self._file).st_ino
         self._is_last = False
 
     @contextmanager
@@ -63,7 +64,14 @@ class Blame:
         """Everything has ended in good order."""
         os.close(self._file)
         with suppress(FileNotFoundError):
-            os.unlink(self._path)  # noqa: PTH108  (as above)
+            if os.stat(self._path).st_ino == self._inode:  # noqa: PTH116  (as above)
+                os.unlink(self._path)  # noqa: PTH108  (as above)
+
+    def move(self, channel: str) -> None:
+        """Have it stand beside another channel from now on, in the place of whose stands there."""
+        path = blame_of(channel)
+        os.rename(self._path, path)  # noqa: PTH104  (as above)
+        self._path = path
 
     def settle(self, name: str, when: str) -> None:
         """It is this component, which ends the process now."""

@@ -5,13 +5,16 @@
     ► renew   as start, without descriptors: begin beside the one that runs, and come in its place when ready
     ► stop    name, generation            ► release  name            ► stand_in  as start, why; its sockets
     ► expect  port; name, service and prefix of each component that is to be on it
-    ► measure
+    ► measure                             ► take_place               ► leave
     ◄ hello   group, pid, generation      ◄ runs     name, generation, since, is_up, for each that runs, and the end
                                                      from which its pipe is read; then ◄ told
     ◄ ended   name, generation, code, why, asked, unshareable, spoilt
     ◄ measures  of each
     ◄ renewed  name, generation, why, is_done, needs_process
     ◄ noted   name, generation, text: what it did to the others
+
+A process may begin beside another that listens at the same path. What is started in it with is_held answers nobody
+(◄ risen: it could), until it is told to take the place of the other (◄ taken: all answer); that one is told to leave.
 
 One who commands at a time: the newest. It is told what runs, and of what ended while nobody commanded, so that one who
 comes back can go on. Lives in the event loop's thread; knows the words and the host, nothing of apps.
@@ -22,13 +25,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import socket
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from .address import listen
+from .address import beside, listen, listen_beside, take_place
+from .blame import Blame
 from .frames import pack
 from .front import Expected
 from .hosting import Host
@@ -51,14 +56,17 @@ _MARK = "LAUNCHER_MARK"
 class Channel:
     """Obeys whoever connects at `path`, and tells of ends."""
 
-    def __init__(self, path: str, output: Output, *, group: str) -> None:
+    def __init__(self, path: str, output: Output, blame: Blame, *, group: str, is_beside: bool = False) -> None:
         self._output = output
+        self._blame = blame
         self._mark = {name: value for name, value in os.environ.items() if name == _MARK}
         #: How components ended while nobody commanded.
         self._untold: dict[str, tuple[int, Ending]] = {}
-        self._listener = listen(path)
-        self._path = path
-        self._inode = os.stat(path).st_ino  # noqa: PTH116  (pathlib is a megabyte that an app may not need)
+        self._listener = listen_beside(path) if is_beside else listen(path)
+        #: Where it can be found, and is to be found once it has taken the place of another.
+        self._path = beside(path) if is_beside else path
+        self._place = path
+        self._inode = os.stat(self._path).st_ino  # noqa: PTH116  (pathlib is a megabyte that an app may not need)
         self._group = group
         self._peer: socket.socket | None = None
         self._host: Host
@@ -91,6 +99,14 @@ class Channel:
     def renewed(self, name: str, generation: int, what: Renewal) -> None:
         """Tell what came of having a component renewed."""
         self._say("renewed", name=name, generation=generation, **what._asdict())
+
+    def risen(self, name: str, generation: int) -> None:
+        """Tell that a component could answer, which is held until this process has taken the place of another."""
+        self._say("risen", name=name, generation=generation)
+
+    def taken(self) -> None:
+        """Tell that all of them answer."""
+        self._say("taken")
 
     def _accept(self) -> None:
         try:
@@ -149,8 +165,18 @@ class Channel:
                 self._host.stop(head["name"], head["generation"])
             case "release":
                 self._host.release(head["name"])
+            case "take_place":
+                self._take_place()
+            case "leave":
+                os.kill(os.getpid(), signal.SIGTERM)  # to itself alone: what its components started goes on with them
             case "measure":
                 self._say("measures", json.dumps(self._host.measures()).encode())
+
+    def _take_place(self) -> None:
+        take_place(self._place)
+        self._path = self._place
+        self._blame.move(self._place)
+        self._host.take_place()
 
     def _say(self, kind: str, payload: bytes = b"", *, descriptors: Sequence[int] = (), **about: object) -> bool:
         """Say something; False: nobody hears it."""
@@ -189,4 +215,5 @@ def _order(head: dict[str, Any], payload: bytes, mark: Mapping[str, str]) -> Ord
         ready_timeout=head["ready_timeout"],
         prefix=head["prefix"],
         strip_prefix=head["strip_prefix"],
+        is_held=head.get("is_held", False),
     )

@@ -45,7 +45,9 @@ def main() -> int:
         if arguments.channel:
             from .many import serve_many  # noqa: PLC0415  (only what is needed)
 
-            return serve_many(arguments.channel, group=arguments.group, grace=arguments.grace)
+            return serve_many(
+                arguments.channel, group=arguments.group, grace=arguments.grace, is_beside=arguments.beside
+            )
         from .one import serve_one  # noqa: PLC0415  (only what is needed)
 
         sockets = [bind(arguments.bind)] if arguments.bind and not is_handed_over() else take_sockets()
@@ -90,6 +92,7 @@ def parse_arguments() -> Namespace:
     parser.add_argument("--strip-prefix", action="store_true", help="give it its paths without the prefix")
     parser.add_argument("--bind", metavar="HOST:PORT", help="listen there, if no socket is handed over")
     parser.add_argument("--channel", metavar="PATH", help="serve the apps that are asked for on this Unix socket")
+    parser.add_argument("--beside", action="store_true", help="take the place of who listens there only when told to")
     parser.add_argument("--zygote", metavar="PATH", help="fork for each app that is asked for on this Unix socket")
     parser.add_argument("--preload", action="append", default=[], metavar="MODULE", help="import it before any fork")
     parser.add_argument("--without", action="append", default=[], metavar="MODULE", help="leave it to the forks")

@@ -78,8 +78,9 @@ class Front(Composite):
         context.run(component.set, None)
         await asyncio.get_running_loop().create_task(self.listener.open(self._sockets), context=context)
 
-    async def close(self) -> None:
-        """Answer no more."""
+    async def close(self, drain: float = _LAST_ANSWERS) -> None:
+        """Answer no more; requests in flight have so many seconds."""
+        self.listener.config.timeout_graceful_shutdown = drain  # type: ignore[assignment]  # see Listener
         await self.listener.close()
         for one in self._sockets:
             one.close()
@@ -192,6 +193,10 @@ class Fronts:
             for expected in self._expected.pop(address[1], ()):
                 front.expect(expected)
         return self._fronts[address]
+
+    async def shut(self, drain: float) -> None:
+        """Answer on none of them any more: who comes now waits on the socket for another process."""
+        await asyncio.gather(*(front.close(drain) for front in self._fronts.values()))
 
     def drop(self, front: Front) -> None:
         """Nobody is left at a port."""

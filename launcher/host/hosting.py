@@ -41,8 +41,9 @@ class Host:
     """All components of one process.
 
     `ended(name, generation, ending)` is told of each end, `noted(name, generation, text)` of what one did to the
-    others, to be read after its name, `renewed(name, generation, what)` what came of having one renewed. `blame` is
-    where it is written whose code may end the process.
+    others, to be read after its name, `renewed(name, generation, what)` what came of having one renewed,
+    `risen(name, generation)` that one which is held could answer, `taken()` that those do. `blame` is where it is
+    written whose code may end the process.
     """
 
     def __init__(
@@ -54,6 +55,8 @@ class Host:
         ended: Callable[[str, int, Ending], None],
         noted: Callable[[str, int, str], None],
         renewed: Callable[[str, int, Renewal], None],
+        risen: Callable[[str, int], None],
+        taken: Callable[[], None],
     ) -> None:
         self._main = main
         self._blame = blame
@@ -61,6 +64,8 @@ class Host:
         self._ended = ended
         self._noted = noted
         self._renewed = renewed
+        self._risen = risen
+        self._taken = taken
         self._sources = Sources()
         self.boundary = Boundary()
         self.isolation = Isolation(self._tell)
@@ -103,7 +108,7 @@ class Host:
             self._output.give(order.name, *pipe)
         environment.give(order.start, order.environment)
         self.isolation.admit(order.described)
-        place.order = order
+        place.order, place.is_held = order, order.is_held
         place.generation, place.since = order.generation, time.time()
         with entered(order.start):
             life = place.life = asyncio.ensure_future(self._live(order, place))
@@ -122,6 +127,18 @@ class Host:
         # As nobody's code: it would end with the tasks of the one that runs.
         with entered(None):
             self._keep(asyncio.ensure_future(self._live_beside(order, place, place.component)))
+
+    def take_place(self) -> None:
+        """Have all that are held answer from now on: this process has come in the place of another."""
+        self._keep(asyncio.ensure_future(self._take_place()))
+
+    async def _take_place(self) -> None:
+        for name, place in list(self._places.items()):
+            if place.is_held:
+                place.is_held = False
+                with entered(name):
+                    await asyncio.ensure_future(place.accept())
+        self._taken()
 
     def stop(self, name: str, generation: int) -> None:
         """Ask a component to end; of another generation than the latest: nothing."""
@@ -177,8 +194,13 @@ class Host:
     async def _end_all(self) -> None:
         """Stop all components, and wait until each has ended, or one is stuck in its import past the time for its end.
 
-        Those that wait for their import behind that one are not waited for, either.
+        Those that wait for their import behind that one are not waited for, either. Ports that several share are shut
+        first: one that has ended would be answered for there, by a process that does not start it again.
         """
+        for place in self._places.values():
+            if place.component is not None and place.part is None:
+                place.component.stop()
+        await self._fronts.shut(max((place.order.drain for place in self._places.values()), default=0.0))
         stuck: dict[asyncio.Future[None], float] = {}
         for place in self._places.values():
             if place.coming is not None:
@@ -205,13 +227,18 @@ class Host:
             listener=place.listener,
             load=lambda: self._main.do(lambda: self._import(order, place)),
             accept=place.accept,
-            ready=lambda: _notify(order, "READY=1"),
+            ready=lambda: self._ready(order),
             stop_timeout=order.stop_timeout,
             starting=self.isolation.starting(order.name),
         )
         bounds = Bounds(place.gate.measures, component.died)
         self.boundary.draw(order.name, bounds)
         await self._end(order, place, component, bounds, await component.live())
+
+    def _ready(self, order: Order) -> None:
+        _notify(order, "READY=1")
+        if order.is_held:
+            self._risen(order.name, order.generation)
 
     async def _live_beside(self, order: Order, place: Place, old: Component) -> None:
         current.set(order.start)

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from . import environment, last_words, root_logger
+from .address import beside
 from .blame import Blame
 from .channel import Channel
 from .hosting import Host
@@ -30,9 +31,12 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
-def serve_many(path: str, *, group: str, grace: float) -> int:
-    """Serve what is asked for on the channel at `path`, until told to end; `grace` is how long that may take."""
-    blame = Blame(path)
+def serve_many(path: str, *, group: str, grace: float, is_beside: bool = False) -> int:
+    """Serve what is asked for on the channel at `path`, until told to end; `grace` is how long that may take.
+
+    `is_beside`: another process listens there, until this one is told to take its place.
+    """
+    blame = Blame(beside(path) if is_beside else path)
     try:
         environment.install()
         root_logger.install()
@@ -43,9 +47,18 @@ def serve_many(path: str, *, group: str, grace: float) -> int:
     last_words.install(blame)
     configure_logging()
     sys.setswitchinterval(SWITCH_INTERVAL)
-    channel = Channel(path, output, group=group)
+    channel = Channel(path, output, blame, group=group, is_beside=is_beside)
     main = MainThread()
-    host = Host(main, output, blame, ended=channel.ended, noted=channel.noted, renewed=channel.renewed)
+    host = Host(
+        main,
+        output,
+        blame,
+        ended=channel.ended,
+        noted=channel.noted,
+        renewed=channel.renewed,
+        risen=channel.risen,
+        taken=channel.taken,
+    )
     loop = loop_factory()()
     loop.set_task_factory(host.boundary.make_task)
 

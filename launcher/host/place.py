@@ -39,6 +39,8 @@ class Order:
     #: Where it is mounted on a port that others may share; None: the port is its own.
     prefix: str | None = None
     strip_prefix: bool = False
+    #: Whether it answers nobody before its process has taken the place of another.
+    is_held: bool = False
 
     @property
     def start(self) -> Start:
@@ -73,10 +75,12 @@ class Place:
         #: The next start, beside this one until it is ready; and how this one ended, where it did so meanwhile.
         self.coming: Component | None = None
         self.ending: Ending | None = None
+        #: Whether nobody is answered here: another process does so, in whose place this one is yet to come.
+        self.is_held = False
 
     async def accept(self) -> None:
-        """Answer on the sockets from now on."""
-        if not self.listener.started:
+        """Answer on the sockets from now on, unless they are another process's for the time being."""
+        if not self.listener.started and not self.is_held:
             await self.listener.open(self.sockets)
 
     async def close(self) -> None:

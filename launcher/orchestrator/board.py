@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from launcher.errors import UnknownService
 from launcher.orchestrator.life import Life
 from launcher.orchestrator.snapshot import Snapshot
 from launcher.plan.graph import closure
 from launcher.plan.model import Edge, Plan
+from launcher.profile.model import OnLoss
 from launcher.profile.names import did_you_mean
 
 
@@ -49,6 +50,22 @@ class Board:
     def dependents(self, service: str) -> list[Life]:
         """The instances that have an edge to a service."""
         return [life for edge in self.edges_to[service] for life in self._of[edge.dependent]]
+
+    def followers(self, lives: Iterable[Life], kinds: Container[OnLoss]) -> list[Life]:
+        """The dependents, over any number of edges of these kinds, that are not among `lives`."""
+        ahead = list(lives)
+        seen = {life.name for life in ahead}
+        services = [life.instance.service for life in ahead]
+        found: list[Life] = []
+        while services:
+            for edge in self.edges_to[services.pop()]:
+                if edge.on_loss in kinds:
+                    fresh = [life for life in self._of[edge.dependent] if life.name not in seen]
+                    seen.update(life.name for life in fresh)
+                    found.extend(fresh)
+                    if fresh:
+                        services.append(edge.dependent)
+        return found
 
     def named(self, names: Iterable[str]) -> list[Life]:
         """The instances meant by names of services or instances, in the plan's order; none named: all."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from launcher.errors import CommandRefused
-from launcher.orchestrator import gates, shared
+from launcher.orchestrator import exchange, gates, shared
 from launcher.orchestrator.checking import Check
 from launcher.orchestrator.errands import Down, StartUp, Wait
 from launcher.orchestrator.events import CheckAsked, RestartAsked, StartAsked, StopAsked, TimerKind, WaitAsked
@@ -115,7 +115,7 @@ def _stop(stage: Stage, asked: StopAsked) -> None:
         return
     lives = stage.board.named(asked.services)
     inside = shared.inside(stage, lives)
-    followers = [*inside, *(life for life in _followers(stage, lives, {OnLoss.STOP}) if life not in inside)]
+    followers = [*inside, *(life for life in stage.board.followers(lives, {OnLoss.STOP}) if life not in inside)]
     answers = [f"{life.label} {stage.lower(life, asked.by)}" for life in lives]
     for life in followers:
         if life.is_alive or life.phase in _UNDER_WAY or (life in inside and life.phase is Phase.FAILED):
@@ -152,34 +152,20 @@ def _restart(stage: Stage, asked: RestartAsked) -> None:
     lives = stage.board.named(asked.services)
     if not asked.force:
         for life in lives:
+            exchange.refuse(stage, life)
             gate = stage.gate_of(life)
             if life.is_alive and isinstance(gate, gates.Never):
                 raise CommandRefused(
                     f"{life.label} is not restarted: {gate.text}, so it could not start again",
                     remedy=f"Start {', '.join(gate.causes)} first, or use --force.",
                 )
-    followers = [life for life in _followers(stage, lives, {OnLoss.RESTART}) if life.phase in RUNS and life.wanted]
+    followers = [life for life in stage.board.followers(lives, {OnLoss.RESTART}) if life.phase in RUNS and life.wanted]
+    seen_to = set() if asked.force else exchange.begin_all(stage, lives, asked.by)
     for life in lives:
         life.tally = Tally()
-        if asked.force or not shared.renew(stage, life, asked.by, among=lives):
+        if life.name not in seen_to and (asked.force or not shared.renew(stage, life, asked.by, among=lives)):
             stage.bounce(life, asked.by)
-    for life in followers:
+    for life in followers if not seen_to else ():
         stage.bounce(life, f"{asked.by}, for what it depends on restarts")
     concerned = [*lives, *followers]
     stage.errands.append(Wait(concerned, asked.reply, after={life.name: life.generation for life in concerned}))
-
-
-def _followers(stage: Stage, lives: Sequence[Life], kinds: set[OnLoss]) -> list[Life]:
-    """The dependents, over any number of such edges, that do the same."""
-    seen = {life.name for life in lives}
-    found: list[Life] = []
-    ahead = [life.instance.service for life in lives]
-    while ahead:
-        for edge in stage.board.edges_to[ahead.pop()]:
-            if edge.on_loss in kinds:
-                fresh = [life for life in stage.board.of(edge.dependent) if life.name not in seen]
-                seen.update(life.name for life in fresh)
-                found.extend(fresh)
-                if fresh:
-                    ahead.append(edge.dependent)
-    return found

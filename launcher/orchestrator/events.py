@@ -112,11 +112,21 @@ class Meddled(Struct, frozen=True):
 
 
 class Renewed(Struct, frozen=True):
-    """The next generation of a component began beside this one, and has come in its place; `how` says what was done."""
+    """The next generation began beside this one, and has come in its place; `how` says what was done, if anything was.
+
+    Of a host: so have those of all that were started in it, and the one before has been asked to end.
+    """
 
     instance: str
     generation: int
     how: str
+
+
+class Risen(Struct, frozen=True):
+    """The next generation of a component could serve in the next process of its host; it does not yet."""
+
+    instance: str
+    generation: int
 
 
 class NotRenewed(Struct, frozen=True):
@@ -248,6 +258,7 @@ Event = (
     | Imported
     | Meddled
     | Renewed
+    | Risen
     | NotRenewed
     | Checked
     | Elapsed

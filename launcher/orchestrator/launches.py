@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from launcher.errors import LauncherError
 from launcher.host import SERVE, channel_of
-from launcher.orchestrator.orders import App, HeldSocket, Launch
+from launcher.orchestrator.orders import App, HeldSocket, Launch, Watch
 from launcher.plan.hosts import cut_off, words_of
 from launcher.plan.model import Instance, Plan
 from launcher.plan.mounting import mounted
@@ -40,10 +40,26 @@ class Prepared(Struct, frozen=True):
     launch: Launch
     health: Health | None
 
+    def watch(self, port: int | None) -> Watch | None:
+        """What is to be checked of it, if anything is; it has this port."""
+        if self.health is None:
+            return None
+        launch = self.launch
+        return Watch(run=launch.run, health=self.health, port=port, directory=launch.directory, env=launch.env)
 
-def build_launch(plan: Plan, instance: str, generation: int, *, world: World, probe_env: Mapping[str, str]) -> Prepared:
+
+def build_launch(
+    plan: Plan,
+    instance: str,
+    generation: int,
+    *,
+    world: World,
+    probe_env: Mapping[str, str],
+    is_beside: bool = False,
+) -> Prepared:
     """Resolve everything that one start of an instance needs; `probe_env` is what its prober wants it to have.
 
+    `is_beside`: it is of a host that begins beside the one that serves, or of a component that starts in that.
     Raises VariableUnset, EnvFileMissing and BadReference: the start cannot be made.
     """
     one = plan.instances[instance]
@@ -55,8 +71,15 @@ def build_launch(plan: Plan, instance: str, generation: int, *, world: World, pr
     launch = Launch(
         instance=instance,
         generation=generation,
-        argv=() if one.is_hosted else _argv(plan, one, names, directory=directory, env=env, world=world),
-        app=_app(plan, one, names, directory=directory, env=env) if one.is_hosted else None,
+        argv=()
+        if one.is_hosted
+        else (
+            *_argv(plan, one, names, directory=directory, env=env, world=world),
+            *(("--beside",) if is_beside else ()),
+        ),
+        app=replace(_app(plan, one, names, directory=directory, env=env), is_beside=is_beside)
+        if one.is_hosted
+        else None,
         shell=names.command(service.command) if isinstance(service.command, str) else "",
         directory=directory,
         env=env,

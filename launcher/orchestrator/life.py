@@ -40,6 +40,7 @@ class Life:
         "imported",
         "instance",
         "launched",
+        "other",
         "phase",
         "pid",
         "ready_at",
@@ -64,6 +65,8 @@ class Life:
         self.wish = Wish.DOWN
         self.by = ""
         self.generation = 0
+        #: Another generation that has a process beside it: of a host that is exchanged, the next or the one before.
+        self.other: int | None = None
         #: The generation at which it was last asked for: later ones are this wish's starts.
         self.wanted_generation = 0
         #: The last generation that became ready.

@@ -254,9 +254,9 @@ class Loop:
             asked.answer(self.stage.plan)
 
     def _current(self, name: str, generation: int) -> Life | None:
-        """The instance, if the event is about its latest start and it has one under way."""
+        """The instance, if the event is about its latest start, or about one that goes on beside that."""
         life = self.stage.board.lives.get(name)
-        return life if life is not None and life.generation == generation else None
+        return life if life is not None and generation in (life.generation, life.other) else None
 
     def _checked(self, checked: Checked) -> None:
         for errand in self.stage.errands:

@@ -22,6 +22,8 @@ class Can(StrEnum):
     ATTACH = "attach"
     #: Takes in, as a process, what was a component of another: it needs nothing written down beforehand.
     TAKE_IN = "take-in"
+    #: The next generation of an instance may be started while this one runs.
+    OVERLAP = "overlap"
 
 
 class StopLevel(IntEnum):
@@ -71,6 +73,8 @@ class App(Struct, frozen=True, kw_only=True):
     #: Where it is mounted on its port, which it then may share with others of its group; None: the port is its own.
     prefix: str | None = None
     strip_prefix: bool = False
+    #: Whether it starts in the process that is to come in the place of its group's host, and answers nobody before.
+    is_beside: bool = False
 
 
 class Launch(Struct, frozen=True, kw_only=True):

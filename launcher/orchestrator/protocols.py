@@ -89,6 +89,21 @@ class Resumes(Protocol):
         ...
 
 
+@runtime_checkable
+class Overlaps(Protocol):
+    """An engine that can start what `Renews` says in a process that begins beside the one it serves in.
+
+    Risen or NotRenewed then follows; what has risen waits.
+    """
+
+    def take_place(self, host: Run) -> None:
+        """Let the process beside a host's come in its place, with all that has risen; Renewed follows for each.
+
+        The last is the host's; its process before is then draining, and ends by itself. NotRenewed: nothing was done.
+        """
+        ...
+
+
 class Prober(Protocol):
     """Checks instances and posts `Probed` for each verdict."""
 

@@ -8,7 +8,7 @@ The module knows no queue and no commands under way.
 from __future__ import annotations
 
 from launcher.errors import LauncherError
-from launcher.orchestrator import apart, commands, restart, shared
+from launcher.orchestrator import apart, commands, exchange, following, restart, shared
 from launcher.orchestrator.effects import Do
 from launcher.orchestrator.events import (
     Adopted,
@@ -20,11 +20,13 @@ from launcher.orchestrator.events import (
     NotRenewed,
     Probed,
     Renewed,
+    Risen,
     Spawned,
     SpawnRefused,
     TimerKind,
     Verdict,
 )
+from launcher.orchestrator.exits import describe_exit
 from launcher.orchestrator.life import Life, Wish
 from launcher.orchestrator.lifecycle import RUNS, SERVES, STOPS, Phase, Trigger
 from launcher.orchestrator.snapshot import Health, Reason
@@ -32,23 +34,19 @@ from launcher.orchestrator.stage import Stage
 from launcher.plan.placement import host_name
 from launcher.profile.model import OnExit, OnFailure
 
-#: The signals people meet, by number as every Unix that matters has them; others are named by their number.
-SIGNALS = {1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 6: "SIGABRT", 8: "SIGFPE", 9: "SIGKILL"}
-SIGNALS |= {11: "SIGSEGV", 13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM"}
-
-
-def describe_exit(code: int) -> str:
-    """An exit code for people; minus a signal's number means that the signal ended it."""
-    if code >= 0:
-        return f"exited with code {code}"
-    return f"killed by {SIGNALS.get(-code, f'signal {-code}')}"
-
-
-Fact = Spawned | SpawnRefused | Exited | Lingered | Probed | Imported | Meddled | Renewed | NotRenewed | Elapsed
+Fact = Spawned | SpawnRefused | Exited | Lingered | Probed | Imported | Meddled | Renewed | Risen | NotRenewed | Elapsed
 
 
 def react(stage: Stage, life: Life, event: Fact) -> None:
-    """Let an instance react to what happened to its latest start."""
+    """Let an instance react to what happened to its latest start, or to one that goes on beside that."""
+    if event.generation != life.generation:
+        if (ended := exchange.beside(stage, life, event)) is not None:
+            exited(stage, life, ended)
+    elif not (isinstance(event, Exited) and exchange.holds_back(stage, life, event)):
+        _react(stage, life, event)
+
+
+def _react(stage: Stage, life: Life, event: Fact) -> None:
     match event:
         case Spawned():
             spawned(stage, life, event.pid)
@@ -64,7 +62,7 @@ def react(stage: Stage, life: Life, event: Fact) -> None:
             life.imported = event.seconds
         case Meddled():
             stage.note(stage.redaction.text(f"{life.label} {event.text}"), instance=life.name, warning=True)
-        case Renewed() | NotRenewed():
+        case Renewed() | Risen() | NotRenewed():
             shared.react(stage, life, event)
         case Elapsed():
             elapsed(stage, life, event.timer)
@@ -134,7 +132,9 @@ def exited(stage: Stage, life: Life, event: Exited) -> None:
 
 def lingered(stage: Stage, life: Life, code: int, count: int) -> None:
     """The process has ended, its descendants not yet: they have `grace` to do so."""
-    if life.phase not in STOPS:  # else they have been asked to end with it, and are merely slower
+    if life.other is not None:  # it is gone with what is beside it, soon
+        stage.perform(life, Do.KILL)
+    elif life.phase not in STOPS:  # else they have been asked to end with it, and are merely slower
         noun = "process" if count == 1 else "processes"
         text = f"{life.label} ended ({describe_exit(code)}) but left {count} {noun}: ending them"
         stage.note(text, instance=life.name)
@@ -193,7 +193,7 @@ def _passed(stage: Stage, life: Life, text: str) -> None:
     life.failures = 0
     stage.fire(life, Trigger.PASSED, Reason(text=text))
     if fresh:
-        stage.follow_restart(life)
+        following.follow_restart(stage, life)
 
 
 def _fell(stage: Stage, life: Life, answer: str, action: OnFailure) -> None:
@@ -255,6 +255,9 @@ def _is_to_come(life: Life) -> bool:
 
 
 def _deadline(stage: Stage, life: Life) -> None:
+    if life.phase is Phase.RENEWING:
+        exchange.deadline(stage, life)
+        return
     if life.proved and life.phase is not Phase.STARTING:
         return  # it has been ready before: its restart waits without limit
     answer = f": {life.health.answer}" if life.health is not None and not life.health.ok else " has not answered"
@@ -266,6 +269,8 @@ def _deadline(stage: Stage, life: Life) -> None:
 
 
 def _grace_over(stage: Stage, life: Life) -> None:
+    if exchange.grace_over(stage, life):
+        return
     if not life.instance.is_component:
         stage.note(f"sending SIGKILL to {life.label} (pid {life.pid})", instance=life.name, warning=True)
     if life.phase in STOPS:

@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from launcher.errors import RenewalFailed
+from launcher.orchestrator import exchange
 from launcher.orchestrator.effects import Do
 from launcher.orchestrator.errands import Wait
-from launcher.orchestrator.events import NotRenewed, Renewed
+from launcher.orchestrator.events import NotRenewed, Renewed, Risen
 from launcher.orchestrator.life import Life, Wish
 from launcher.orchestrator.lifecycle import RUNS, STOPS, Phase, Trigger
 from launcher.orchestrator.protocols import Renews
@@ -42,10 +43,15 @@ def renew(stage: Stage, life: Life, by: str, *, among: Iterable[Life]) -> bool:
     return True
 
 
-def react(stage: Stage, life: Life, event: Renewed | NotRenewed) -> None:
-    """Something came of starting a component anew beside itself."""
-    if isinstance(event, Renewed):
-        _renewed(stage, life, event.how)
+def react(stage: Stage, life: Life, event: Renewed | Risen | NotRenewed) -> None:
+    """Something came of starting a component anew beside itself, or of exchanging its host."""
+    if isinstance(event, Risen):
+        exchange.risen(stage, life)
+    elif isinstance(event, Renewed):
+        if life.instance.is_host:
+            exchange.taken(stage, life)
+        else:
+            _renewed(stage, life, event.how)
     else:
         _not_renewed(stage, life, stage.redaction.text(event.why), needs_process=event.needs_process)
 
@@ -62,7 +68,7 @@ def end_with_host(stage: Stage, life: Life) -> None:
     The other components are asked to end first, as for any restart; the host does not wait for this one.
     """
     host = _host_of(stage, life)
-    if host.phase not in RUNS:
+    if host.phase not in RUNS or exchange.end_left(stage, life):
         return  # it is on its way out
     text = f"{life.label} does not end"
     stage.note(f"{text}: restarting {host.label}, in which it runs", instance=life.name, warning=True)
@@ -77,7 +83,10 @@ def end_with_host(stage: Stage, life: Life) -> None:
 
 
 def _renewed(stage: Stage, life: Life, how: str) -> None:
-    """The next generation has come in the place of this one."""
+    """The next generation has come in the place of this one: in the same process, where `how` says what was done."""
+    if not how and (under_way := exchange.exchange_of(stage, life)) is not None:
+        life.pid = under_way.pid
+    where = f"in the same process: {how}" if how else "in a new process"
     stage.take_over(life)
     life.health = life.exit_code = life.imported = None
     life.failures = 0
@@ -86,19 +95,24 @@ def _renewed(stage: Stage, life: Life, how: str) -> None:
     if life.phase in STOPS:  # the word to stop was for the one before
         stage.perform(life, Do.ASK)
         return
-    stage.note(f"{life.label} has started anew beside itself: {how}", instance=life.name)
-    stage.fire(life, Trigger.RENEWED, Reason(text=f"{life.by}; {how}"))
+    stage.note(f"{life.label} has started anew beside itself, {where}", instance=life.name)
+    stage.fire(life, Trigger.RENEWED, Reason(text=f"{life.by}; {where}"))
     stage.watch(life)
 
 
 def _not_renewed(stage: Stage, life: Life, why: str, *, needs_process: bool) -> None:
     """The one that runs goes on; or, where only a new process has the new code, it gets one, with all that is in it."""
+    under_way = exchange.exchange_of(stage, life)
+    if under_way is not None and (life is under_way.host or life.name in under_way.begun):
+        exchange.failed(stage, under_way, life, why)
+        return
     stage.give_up_renewal(life)
     if life.phase is not Phase.RENEWING:
         return
     stage.fire(life, Trigger.KEPT, Reason(text=f"goes on as it was: {why}"))
     if needs_process:
-        _bounce_with_host(stage, life, why)
+        if under_way is None:
+            _exchange_host(stage, life, why)
         return
     error = RenewalFailed(f"{life.label} goes on as it was, for its new code did not start: {why}")
     stage.note(error.sentence, instance=life.name, warning=True)
@@ -107,9 +121,16 @@ def _not_renewed(stage: Stage, life: Life, why: str, *, needs_process: bool) -> 
             errand.kept(life, error)
 
 
-def _bounce_with_host(stage: Stage, life: Life, why: str) -> None:
-    """Start a component's process anew, with all that is in it: their sockets are held, so nothing is refused."""
+def _exchange_host(stage: Stage, life: Life, why: str) -> None:
+    """Give a component a new process, with all that is in its one: beside that, or, where it cannot be, in its place.
+
+    Their sockets are held, so nothing is refused in either case; in the second, who asks meanwhile waits.
+    """
     host = _host_of(stage, life)
+    if exchange.begin(stage, host, f"{life.by} of {life.label}", life):
+        text = f"starting a new process beside {host.label} for the new code of {life.label}: {why}"
+        stage.note(text, instance=life.name)
+        return
     stage.note(f"restarting {host.label} for the new code of {life.label}: {why}", instance=life.name)
     by = life.by
     for other in stage.board.dependents(host.instance.service):

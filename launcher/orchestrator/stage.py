@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from launcher.errors import LauncherError, NotifySocketUnavailable
-from launcher.orchestrator import gates, shared
+from launcher.orchestrator import exchange, following, gates, shared
 from launcher.orchestrator.board import Board
 from launcher.orchestrator.effects import Arm, Do, Effect
 from launcher.orchestrator.errands import OUTLIVE, Errand, StartUp
@@ -30,7 +30,7 @@ from launcher.orchestrator.telling import Telling
 from launcher.orchestrator.timers import Timers
 from launcher.plan.model import Plan
 from launcher.plan.resolve import addresses, resolve
-from launcher.profile.model import EngineName, OnExit, OnLoss
+from launcher.profile.model import EngineName, OnExit
 
 if TYPE_CHECKING:
     from launcher.orchestrator.protocols import Clock, Engine, Prober, Redaction, World
@@ -64,6 +64,8 @@ class Stage:
         self.board = Board(plan, pid=pid, now_wall=clock.wall())
         self.timers = Timers()
         self.errands: list[Errand] = []
+        #: The exchanges of shared processes under way, by the host's name.
+        self.exchanges: dict[str, exchange.Exchange] = {}
         #: The exit status, once the end has been decided; None: the launcher goes on.
         self.ending: int | None = None
         #: With `on_exit = "stop"`, the first instance to end.
@@ -137,7 +139,7 @@ class Stage:
             self.changed(life, before)
             self._concern(life)
             if pid is not None or before in RUNS:
-                self._act_on_loss(life)
+                following.act_on_loss(self, life)
         return entry.answer
 
     def perform(self, life: Life, effect: Effect, after: float | None = None) -> None:  # noqa: C901  (a case for each)
@@ -156,9 +158,9 @@ class Stage:
             case Do.ASK:
                 how = life.service.stop
                 command = resolve(how.command, addresses(self.plan), None) if how.command else ""
-                engine.stop(run, Stop(level=StopLevel.SIGNAL, signal=how.signal, command=command))
+                _stop_all(engine, life, Stop(level=StopLevel.SIGNAL, signal=how.signal, command=command))
             case Do.KILL if Can.KILL in engine.can:
-                engine.stop(run, Stop(level=StopLevel.KILL))
+                _stop_all(engine, life, Stop(level=StopLevel.KILL))
             case Do.KILL:
                 shared.end_with_host(self, life)
             case Do.RELEASE:
@@ -198,25 +200,34 @@ class Stage:
 
     def give_up_renewal(self, life: Life) -> None:
         """There is no next generation beside this one."""
-        if self._to_watch.pop(life.name, None) is not None:
-            self.prober.unwatch(Run(life.name, life.generation + 1))
+        self._to_watch.pop(life.name, None)
+        self.prober.unwatch(Run(life.name, life.generation + 1))
 
     def _renew(self, life: Life, engine: Engine) -> None:
-        assert isinstance(engine, Renews)
         try:
-            engine.renew(self._prepare_run(life, life.generation + 1).launch)
+            is_beside = exchange.exchange_of(self, life) is not None
+            launch = self._prepare_run(life, life.generation + 1, is_beside=is_beside).launch
         except LauncherError as error:
-            self._post(NotRenewed(life.name, life.generation, error.sentence))
+            if life.other is not None:
+                self._post(SpawnRefused(life.name, life.other, error))
+            else:
+                self._post(NotRenewed(life.name, life.generation, error.sentence))
+            return
+        if life.other is not None:
+            engine.start(launch)
+        else:
+            assert isinstance(engine, Renews)
+            engine.renew(launch)
 
-    def _prepare_run(self, life: Life, generation: int) -> Prepared:
+    def _prepare_run(self, life: Life, generation: int, *, is_beside: bool = False) -> Prepared:
         """Build a start, with its checks; they begin when it has."""
         run = Run(life.name, generation)
         env: Mapping[str, str] = {}
         if life.check:
             user = user_of(self.plan, life.name, generation, world=self._world)
             env = self.prober.prepare(run, life.check, user=user, hosted=life.service.app is not None)
-        prepared = self._prepare(life, generation, env)
-        self._to_watch[life.name] = _watch_of(run, prepared, life.instance.port)
+        prepared = self._prepare(life, generation, env, is_beside=is_beside)
+        self._to_watch[life.name] = prepared.watch(life.instance.port)
         return prepared
 
     def _launch(self, life: Life, engine: Engine) -> None:
@@ -238,7 +249,7 @@ class Stage:
     def watch(self, life: Life) -> None:
         """Begin the checks of a process that exists now."""
         watch = self._to_watch.pop(life.name, None)
-        if watch is not None and watch.run.generation == life.generation and life.phase in RUNS:
+        if watch is not None and watch.run in _runs_of(life) and life.phase in RUNS:
             self.prober.watch(watch)
 
     def _watch_adopted(self, life: Life, run: Run) -> None:
@@ -255,15 +266,19 @@ class Stage:
             self.note(text, instance=life.name, warning=True)
             life.check = None
             return
-        self._to_watch[life.name] = _watch_of(run, prepared, life.instance.port)
+        self._to_watch[life.name] = prepared.watch(life.instance.port)
         self.watch(life)
         engine = self.engines[life.instance.engine]
         if isinstance(engine, Resumes):
             engine.resume(prepared.launch)
 
-    def _prepare(self, life: Life, generation: int, probe_env: Mapping[str, str]) -> Prepared:
+    def _prepare(
+        self, life: Life, generation: int, probe_env: Mapping[str, str], *, is_beside: bool = False
+    ) -> Prepared:
         """Build a start; before it can say anything, what it must not say is known."""
-        prepared = build_launch(self.plan, life.name, generation, world=self._world, probe_env=probe_env)
+        prepared = build_launch(
+            self.plan, life.name, generation, world=self._world, probe_env=probe_env, is_beside=is_beside
+        )
         self.redaction.learn(secrets_of(prepared, self.plan.secrets))
         return prepared
 
@@ -287,6 +302,8 @@ class Stage:
 
     def gate_of(self, life: Life) -> gates.Gate:
         """How the gates of an instance stand now."""
+        if isinstance(undecided := exchange.gate_of(self, life), gates.Closed):
+            return undecided
         return gates.may_start(self.board.edges_from[life.instance.service], self.board.of)
 
     def may_stop(self, life: Life) -> bool:
@@ -294,6 +311,8 @@ class Stage:
         return gates.may_stop(self.board.dependents(life.instance.service))
 
     def _settle(self, life: Life) -> None:
+        if life.name in self.exchanges:
+            exchange.look(self, self.exchanges[life.name])
         if life.phase in RUNS and not life.wanted:
             if self.may_stop(life):
                 self._take_down(life)
@@ -321,6 +340,8 @@ class Stage:
     def _concern(self, life: Life) -> None:
         """A move concerns the instance itself, who waits for it, and what may now be stopped because it is down."""
         self.unsettle(life)
+        for host in self.exchanges:
+            self.unsettle(self.board.lives[host])
         for dependent in self.board.dependents(life.instance.service):
             if dependent.phase is Phase.WAITING:
                 self.unsettle(dependent)
@@ -330,7 +351,7 @@ class Stage:
                     if dependency.phase in RUNS and not dependency.wanted:
                         self.unsettle(dependency)
 
-    # Losing a dependency ----------------------------------------------------------------------------------------
+    # Wanting ----------------------------------------------------------------------------------------------------
 
     def lower(self, life: Life, by: str) -> str:
         """Want an instance down; what is alive goes when its dependents have gone. The answer for a command."""
@@ -351,27 +372,15 @@ class Stage:
         life.wanted_generation = life.generation
         return self.fire(life, Trigger.RESTART, Reason(text=by))
 
-    def _act_on_loss(self, life: Life) -> None:
-        """Let dependents react, once, to a dependency that has left ready for good."""
-        if life.phase not in {Phase.UNHEALTHY, Phase.FAILED, Phase.STOPPED}:
-            return
-        text = f"{life.label} {'is' if life.phase is not Phase.FAILED else 'has'} {life.phase.value}"
-        for edge in self.board.edges_to[life.instance.service]:
-            for dependent in self.board.of(edge.dependent):
-                if not dependent.wanted:
-                    continue
-                if edge.on_loss is OnLoss.STOP and dependent.phase not in {Phase.PENDING, Phase.COMPLETED}:
-                    self.lower(dependent, text)
-                elif edge.on_loss is OnLoss.RESTART and dependent.phase in RUNS:
-                    self.bounce(dependent, text)
 
-    def follow_restart(self, life: Life) -> None:
-        """A new generation is ready: `restart` edges follow it, where the dependent is older than it."""
-        for edge in self.board.edges_to[life.instance.service]:
-            if edge.on_loss is OnLoss.RESTART:
-                for dependent in self.board.of(edge.dependent):
-                    if dependent.wanted and dependent.phase in RUNS and dependent.launched < life.launched:
-                        self.bounce(dependent, f"{life.label} was restarted")
+def _runs_of(life: Life) -> list[Run]:
+    """The latest start of an instance, and one that goes on beside it, if any does."""
+    return [Run(life.name, generation) for generation in (life.generation, life.other) if generation is not None]
+
+
+def _stop_all(engine: Engine, life: Life, how: Stop) -> None:
+    for run in _runs_of(life):
+        engine.stop(run, how)
 
 
 def _waited(life: Life) -> Reason:
@@ -379,10 +388,3 @@ def _waited(life: Life) -> Reason:
     if not life.waits_for:
         return life.reason
     return Reason(text=f"waited for {', '.join(life.waits_for)}", causes=life.reason.causes)
-
-
-def _watch_of(run: Run, prepared: Prepared, port: int | None) -> Watch | None:
-    if prepared.health is None:
-        return None
-    launch = prepared.launch
-    return Watch(run=run, health=prepared.health, port=port, directory=launch.directory, env=launch.env)

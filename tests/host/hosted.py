@@ -16,7 +16,8 @@ from typing import NamedTuple
 from launcher.engines.hostline import HostLine, Measured
 from launcher.engines.line import Lost
 from launcher.host import SERVE, channel_of
-from launcher.orchestrator.events import Exited, Meddled, NotRenewed, Renewed
+from launcher.host.address import beside as beside_of
+from launcher.orchestrator.events import Exited, Meddled, NotRenewed, Renewed, Risen
 from launcher.orchestrator.orders import App, Launch, Run
 from tests.serving import TIMEOUT, Server
 
@@ -99,22 +100,26 @@ class Told(NamedTuple):
 class Host:
     """The process, and the line to it."""
 
-    def __init__(self, folder: Path, *, grace: float = 10.0) -> None:
+    def __init__(self, folder: Path, *, grace: float = 10.0, before: Host | None = None) -> None:
+        """`before` is the process in whose place this one is to come, with its components."""
         self.folder = folder
+        self._before = before
         self.components: dict[str, Hosted] = {}
         self._heard: list[object] = []
         path = channel_of(str(folder), "apps")
+        flags = ["--beside"] if before is not None else []
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as self._notices:
-            self._notices.bind(str(folder / "n"))
+            notices = str(folder / ("n" if before is None else "n2"))
+            self._notices.bind(notices)
             self._notices.settimeout(TIMEOUT)
             self.process = subprocess.Popen(
-                [sys.executable, "-u", SERVE, "--channel", path, "--group", "apps", "--grace", f"{grace:g}"],
-                env={"PATH": os.environ["PATH"], "NOTIFY_SOCKET": str(folder / "n")},
+                [sys.executable, "-u", SERVE, "--channel", path, "--group", "apps", "--grace", f"{grace:g}", *flags],
+                env={"PATH": os.environ["PATH"], "NOTIFY_SOCKET": notices},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
             )
             assert self._notices.recv(100) == b"READY=1"
-        self.line = HostLine(path)
+        self.line = HostLine(path if before is None else beside_of(path))
 
     def start(
         self,
@@ -135,7 +140,7 @@ class Host:
         if source:
             (self.folder / f"{name}.py").write_text(dedent(source))
         if name not in self.components:
-            self.components[name] = Hosted(beside)
+            self.components[name] = Hosted(self._before.components[name] if self._before is not None else beside)
         hosted = self.components[name]
         hosted.generation += 1
         app = App(
@@ -145,6 +150,7 @@ class Host:
             drain=2,
             stop_timeout=stop_timeout,
             prefix=prefix,
+            is_beside=self._before is not None,
         )
         pipe = hosted.next_pipe()
         launch = Launch(instance=name, generation=hosted.generation, app=app, directory="/", env=env)
@@ -157,6 +163,19 @@ class Host:
         hosted = self.start(name, source, **how)  # type: ignore[arg-type]
         assert hosted.ask("/").status == 200, hosted.output()
         return hosted
+
+    def rise(self, name: str, source: str, **how: object) -> Hosted:
+        """Start a component beside the one that serves in the process before, and wait until it could serve."""
+        hosted = self.start(name, source, **how)  # type: ignore[arg-type]
+        self._until(lambda one: isinstance(one, Risen) and one.instance == name)
+        return hosted
+
+    def take_place(self) -> None:
+        """Come in the place of the process before, and have that leave."""
+        assert self._before is not None
+        self.line.take_place()
+        self._until(lambda one: one == "taken")
+        self._before.line.leave()
 
     def begin_renewal(self, name: str, source: str, *, ready_timeout: float = 20.0, **env: str) -> None:
         """Have a component start anew beside itself, with this source."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from launcher.orchestrator.events import Meddled
+from launcher.orchestrator.orders import Can
 from launcher.testing import Rehearsal
 
 APP = {"command": None, "app": "shop:app", "port": "auto"}
@@ -120,8 +121,9 @@ def test_a_host_ends_when_nothing_is_left_that_could_run(shop):
     assert shop.loop.status == 0
 
 
-def test_restarting_a_host_restarts_what_runs_in_it(shop):
-    shop.restart("host.apps")
+def test_restarting_a_host_with_force_ends_what_runs_in_it_first(shop):
+    """As does any restart of one whose engine cannot have two of it at once."""
+    shop.restart("host.apps", force=True)
     assert shop.merged.did[-2:] == ["stop web.1#1 SIGNAL", "stop api.1#1 SIGNAL"]
     assert shop.states() == {"host.apps": "starting", "web": "waiting", "api": "waiting"}
 
@@ -197,7 +199,7 @@ def test_a_restart_begins_the_next_generation_beside_the_one_that_serves(shop):
     assert (shop.state("api"), shop.view("api").generation) == ("ready", 2)
     assert answer[0].ok
     assert shop.prober.watched["api.1"] == 2
-    assert shop.view("api").reason.text == "restarted by command; 2 modules imported anew"
+    assert shop.view("api").reason.text == "restarted by command; in the same process: 2 modules imported anew"
     assert "stop api.1#1 SIGNAL" not in shop.merged.did
     assert shop.states()["web"] == "ready"
 
@@ -219,8 +221,9 @@ def test_new_code_that_does_not_start_leaves_the_old_one_serving(shop):
     assert shop.view("api").generation == 2
 
 
-def test_where_only_a_new_process_has_the_new_code_all_of_it_starts_anew(shop):
-    """In order, and it is said which of the two was done."""
+def test_where_there_cannot_be_two_processes_all_of_it_starts_anew(shop):
+    """In order, and it is said what was done."""
+    shop.engine.can -= {Can.OVERLAP}
     answer = shop.restart("api")
     shop.keeps("api", "its module fast is no Python code", needs_process=True)
     assert "restarting host.apps for the new code of api: its module fast is no Python code" in shop.notes
@@ -249,9 +252,15 @@ def test_a_stop_reaches_the_generation_that_has_come_in_meanwhile(shop):
     assert shop.state("api") == "stopped"
 
 
-def test_a_restart_of_all_or_with_force_ends_them_first(shop):
+def test_a_restart_with_force_ends_it_first(shop):
     shop.restart("api", force=True)
     assert "stop api.1#1 SIGNAL" in shop.merged.did
-    shop.passes("api", "READY=1")
-    shop.restart("web", "api", "host.apps")
     assert not any(done.startswith("renew") for done in shop.merged.did)
+
+
+def test_a_restart_of_a_host_together_with_what_it_needs_is_in_order():
+    """A database that restarts too is there before what needs it, as after any restart of all."""
+    shop = up(api={**APP, "depends_on": {"db": {}}}, db={"health": {"notify": True}})
+    shop.restart()
+    assert "stop api.1#1 SIGNAL" in shop.merged.did
+    assert shop.states() == {"host.apps": "starting", "api": "waiting", "db": "starting"}

@@ -16,34 +16,38 @@ from typing import Any
 
 import msgspec
 
-from launcher.errors import LauncherError
 from launcher.orchestrator.events import (
     CheckAsked,
     Checked,
-    Exited,
     NotRenewed,
-    Opened,
     Outcome,
-    Post,
     Probed,
-    Renewed,
     RestartAsked,
     Signalled,
-    Spawned,
-    SpawnRefused,
     StartAsked,
     StopAsked,
     Verdict,
     WaitAsked,
 )
 from launcher.orchestrator.loop import Loop
-from launcher.orchestrator.orders import Can, Launch, Run, Stop, StopLevel, Watch
-from launcher.orchestrator.protocols import Sink
+from launcher.orchestrator.orders import Can, Run, Watch
 from launcher.orchestrator.snapshot import Changed, InstanceView, Noted, State
 from launcher.orchestrator.state import Memory
 from launcher.plan.build import build
-from launcher.plan.model import Plan
 from launcher.profile.model import EngineName, Health, Kind, Policy, Profile, Service, Settings
+from launcher.testing.engines import FakeEngine, FakeMergedEngine
+
+__all__ = [
+    "FakeClock",
+    "FakeEngine",
+    "FakeMergedEngine",
+    "FakeProber",
+    "FakeRedaction",
+    "FakeStore",
+    "FakeWorld",
+    "Rehearsal",
+    "profile_of",
+]
 
 
 class FakeClock:
@@ -133,71 +137,6 @@ class FakeRedaction:
         return text
 
 
-class FakeEngine:
-    """Processes that start at once and end when they are told to, or asked to while `obedient`.
-
-    `did` lists what was asked of it: `start api.1#1`, `stop api.1#1 SIGNAL`, `release api.1`.
-    """
-
-    def __init__(
-        self,
-        name: EngineName = EngineName.LOCAL,
-        *,
-        can: frozenset[Can] = frozenset({Can.KILL, Can.SIGNAL, Can.HOLD_SOCKETS, Can.TAKE_IN}),
-    ) -> None:
-        self.can = can
-        self.name = name
-        self.did: list[str] = []
-        self.running: dict[str, int] = {}
-        #: Instances that ignore being asked to end.
-        self.deaf: set[str] = set()
-        #: Instances that cannot be started, and why.
-        self.broken: dict[str, LauncherError] = {}
-        self.launches: list[Launch] = []
-        self._pids = iter(range(1000, 1_000_000))
-        self._post: Post = _nobody
-
-    def open(self, plan: Plan, post: Post, output: Sink) -> None:  # noqa: ARG002  (the protocol's)
-        self._post = post
-        post(Opened(self.name))
-
-    def change(self, plan: Plan) -> None:
-        """Nothing to prepare."""
-
-    def start(self, launch: Launch) -> None:
-        name, generation = launch.instance, launch.generation
-        self.did.append(f"start {name}#{generation}")
-        self.launches.append(launch)
-        if name in self.broken:
-            self._post(SpawnRefused(name, generation, self.broken[name]))
-            return
-        self.running[name] = generation
-        self._post(Spawned(name, generation, next(self._pids)))
-
-    def stop(self, run: Run, how: Stop) -> None:
-        if self.running.get(run.instance) != run.generation:
-            return
-        self.did.append(f"stop {run.instance}#{run.generation} {how.level.name}")
-        if how.level is StopLevel.KILL:
-            self.end(run.instance, -9)
-        elif run.instance not in self.deaf:
-            self.end(run.instance, -15)
-
-    def release(self, instance: str) -> None:
-        self.did.append(f"release {instance}")
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-    def end(self, instance: str, code: int, **more: Any) -> None:
-        """Let a process end; `more` is what Exited has to say of it."""
-        self._post(Exited(instance, self.running.pop(instance), code, **more))
-
-
-def _nobody(event: object) -> None:
-    raise RuntimeError(f"the engine is not open: {event}")
-
-
 def profile_of(services: Mapping[str, Mapping[str, Any]], *, procfile: bool = False, **settings: Any) -> Profile:
     """A Profile from plain dictionaries, with the defaults that depend on others filled in as loading does."""
     decoded = {name: msgspec.convert({"command": name, **table}, Service) for name, table in services.items()}
@@ -214,29 +153,6 @@ def profile_of(services: Mapping[str, Mapping[str, Any]], *, procfile: bool = Fa
         services=decoded,
         procfile=procfile,
     )
-
-
-class FakeMergedEngine(FakeEngine):
-    """One that also answers for what has failed (`stand in for api.1: exited with code 1`) and starts anew beside it.
-
-    `did` lists the latter as `renew api.1#2`; `renewed` lets it come of that.
-    """
-
-    def renew(self, launch: Launch) -> None:
-        self.did.append(f"renew {launch.instance}#{launch.generation}")
-        self.launches.append(launch)
-
-    def renewed(self, instance: str, how: str) -> None:
-        """The next generation comes in the place of the one that runs."""
-        generation = self.running[instance]
-        self.running[instance] = generation + 1
-        self._post(Renewed(instance, generation, how))
-
-    def resume(self, launch: Launch) -> None:
-        self.running[launch.instance] = launch.generation
-
-    def stand_in(self, instance: str, why: str) -> None:
-        self.did.append(f"stand in for {instance}: {why}")
 
 
 class Rehearsal:
@@ -359,6 +275,17 @@ class Rehearsal:
         for component in plan.components_of(one.group) if one.is_host else ():
             if component.name in self.merged.running:
                 self.merged.end(component.name, 1, cause=cause)
+        self.settle()
+
+    def rises(self, label: str) -> None:
+        """An instance could serve in the new process of its host."""
+        self.merged.rises(self.view(label).name)
+        self.settle()
+
+    def begins(self, label: str) -> None:
+        """The new process of a host, beside the one that serves, is ready to be filled."""
+        view = self.view(label)
+        self.loop.post(Probed(view.name, view.generation + 1, Verdict(ok=True, answer="READY=1")))
         self.settle()
 
     def renews(self, label: str, how: str = "2 modules imported anew") -> None:
