@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from uvicorn.config import LOG_LEVELS
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from .target import CannotServe
 
@@ -52,6 +53,23 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 _TURNS = 3
 
 
+#: How long somebody whose connection was accepted may take to ask, once no more are accepted, in seconds.
+_FIRST_REQUEST = 1.0
+
+_CLOSE = (b"connection", b"close")
+
+
+class Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # which of uvicorn's it is depends on what is there
+    """uvicorn's, but who has been accepted and has not asked yet is not hung up on: to him nothing was idle."""
+
+    def shutdown(self) -> None:
+        """Close the connection: at once if it is idle, with its answer if there is to be one."""
+        if self.cycle is None:
+            self.loop.call_later(_FIRST_REQUEST, super().shutdown)
+        else:
+            super().shutdown()
+
+
 class Listener(uvicorn.Server):
     """uvicorn's, which accepts between `open` and `close`."""
 
@@ -60,6 +78,7 @@ class Listener(uvicorn.Server):
             uvicorn.Config(
                 app,
                 interface="asgi3",
+                http=Protocol,
                 lifespan="off",
                 log_config=None,
                 log_level=None,
@@ -88,4 +107,6 @@ class Listener(uvicorn.Server):
             # wait for ever (python/cpython: `Server._attach` asserts). By the third turn each is uvicorn's.
             for _ in range(_TURNS):
                 await asyncio.sleep(0)
+            self.config.encoded_headers = [*self.config.encoded_headers, _CLOSE]
+            await self.on_tick(0)  # by which uvicorn takes up its headers
             await self.shutdown(self._sockets)

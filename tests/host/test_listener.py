@@ -15,6 +15,13 @@ async def app(scope, receive, send):
     await send({"type": "http.response.body", "body": b"hello"})
 
 
+async def turn():
+    """As long as the loop needs for what is at hand."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("turns", range(5))
 def test_a_connection_that_comes_just_before_the_end_is_not_left_hanging(turns):
     """Whatever step of being accepted it is at, it is answered or hung up on: asyncio would forget it."""
@@ -37,3 +44,39 @@ def test_a_connection_that_comes_just_before_the_end_is_not_left_hanging(turns):
                 return b""
 
     assert asyncio.run(close_meanwhile()) == b""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("asked", ["at once", "when the end has begun", "never"])
+def test_who_has_been_accepted_may_ask_once(asked):
+    """He is answered, and hung up on; who does not ask is hung up on after a while."""
+
+    async def close_meanwhile() -> bytes:
+        listening = socket.create_server(("127.0.0.1", 0))
+        listening.setblocking(False)
+        listener = Listener(app, drain=5)
+        await listener.open([listening])
+        loop = asyncio.get_running_loop()
+        with socket.socket() as client:
+            client.setblocking(False)
+            await loop.sock_connect(client, listening.getsockname())
+            await turn()
+            assert len(listener.server_state.connections) == 1
+            closing = asyncio.ensure_future(listener.close())
+            if asked == "when the end has begun":
+                await turn()
+            if asked != "never":
+                await loop.sock_sendall(client, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            answer = b""
+            while data := await asyncio.wait_for(loop.sock_recv(client, 1000), 5):
+                answer += data
+            await closing
+            return answer
+
+    answer = asyncio.run(close_meanwhile())
+    if asked == "never":
+        assert answer == b""
+    else:
+        assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert (b"connection: close\r\n" in answer) is (asked == "when the end has begun")
+        assert answer.endswith(b"hello\r\n0\r\n\r\n")
