@@ -117,8 +117,10 @@ class Reader:
                 self._selector.register(descriptor, selectors.EVENT_READ, heard)
 
         def heard() -> None:
-            self._selector.unregister(descriptor)
-            action()
+            key = self._selector.get_map().get(descriptor)
+            if key is not None and key.data is heard:  # else it is not wanted any more, since this very round
+                self._selector.unregister(descriptor)
+                action()
 
         if threading.current_thread() is self._thread:
             listen()

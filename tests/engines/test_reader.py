@@ -41,6 +41,27 @@ def spawn(reader: Reader, ended: Callable[[int | None], None], *argv: str, stdin
     return pid
 
 
+def test_what_is_readable_in_one_round_may_be_listened_to_no_more_by_the_first(reader: Reader, heard: Heard) -> None:
+    """The other's turn has come already, and passes."""
+    pipes = [os.pipe() for _ in range(2)]
+
+    def listen() -> None:
+        for mine, other in (pipes, pipes[::-1]):
+            os.write(mine[1], b"x")
+            reader.when_readable(mine[0], lambda other=other: leave(other[0]))  # type: ignore[misc]
+
+    def leave(descriptor: int) -> None:
+        reader.listen_no_more(descriptor)
+        heard.put("one of them")
+        reader.call(lambda: heard.put("and on"))
+
+    reader.call(listen)
+    assert [heard.next(), heard.next()] == ["one of them", "and on"]
+    for pipe in pipes:
+        for end in pipe:
+            os.close(end)
+
+
 def test_actions_run_in_their_order_in_one_thread(reader: Reader, heard: Heard) -> None:
     """Whoever calls first is served first."""
     for number in range(100):
