@@ -56,8 +56,9 @@ class Host:
             data, descriptors, _, _ = socket.recv_fds(self.line, 1 << 16, 4)
             assert data, "hung up"
             self._heard += [head for head, _ in self._frames.feed(data)]
-            for head, descriptor in zip(self._heard, descriptors, strict=False):
-                self.pipes[head["name"]] = descriptor
+            for head, (writing, reading) in zip(self._heard, [descriptors] if descriptors else [], strict=False):
+                self.pipes[head["name"]] = writing
+                os.close(reading)
         head = self._heard.pop(0)
         assert head["kind"] == kind
         return str(head.get("name", ""))
@@ -143,7 +144,7 @@ def test_all_come_over_and_the_old_one_is_told_to_leave(
     os.write(new.pipes["web.1"], b"new\n")
     sink.wait_for(Run("web.1", 1), b"old")
     sink.wait_for(Run("web.1", 2), b"new")
-    old.say("ended", name="web.1", generation=1, code=0, why="", asked=True)
+    old.say("ended", name="web.1", generation=1, code=0, why="", asked=True, unshareable="")
     sink.wait_until(lambda: sink.ended == [Run("web.1", 1)])
     old.close()
     sink.wait_until(lambda: set(sink.ended) == {Run("web.1", 1), Run("api.1", 1)})
@@ -157,7 +158,7 @@ def test_one_that_fails_in_the_new_one_is_told_of_and_the_old_one_hears_nothing(
     filled: MergedEngine, events: Events, sink: Memory, new: Host
 ) -> None:
     new.say("noted", name="web.1", generation=2, text="changed the umask")
-    new.say("ended", name="web.1", generation=2, code=1, why="it raised", asked=False)
+    new.say("ended", name="web.1", generation=2, code=1, why="it raised", asked=False, unshareable="")
     assert events.next() == Meddled("web.1", 1, "changed the umask")
     assert events.next() == NotRenewed("web.1", 1, "it raised")
     assert sink.ended == [Run("web.1", 2)]
@@ -182,7 +183,7 @@ def test_an_end_while_the_place_is_taken_is_nobodys_business(
     """Of one, or of the old process: what has come in the place of those runs."""
     filled.take_place(HOST)
     new.hears("take_place")
-    old.say("ended", name="web.1", generation=1, code=1, why="it raised", asked=False)
+    old.say("ended", name="web.1", generation=1, code=1, why="it raised", asked=False, unshareable="")
     old.close()
     new.say("taken")
     assert [events.next() for _ in range(3)] == _renewed()
@@ -193,7 +194,7 @@ def test_an_end_while_the_place_is_taken_is_told_if_the_new_process_ends_too(
 ) -> None:
     filled.take_place(HOST)
     new.hears("take_place")
-    old.say("ended", name="web.1", generation=1, code=1, why="it raised", asked=False)
+    old.say("ended", name="web.1", generation=1, code=1, why="it raised", asked=False, unshareable="")
     old.close()
     new.close()
     assert events.until(NotRenewed) == NotRenewed("host.apps", 1, "its new process does not answer")
