@@ -98,13 +98,13 @@ class Gate:
 
 @pytest.fixture
 def begin(project):
-    """Makes two components that share a module, ready, in the background; one may have keys of its own."""
+    """Makes two components that share a module, in the background; each may have keys, or a source, of its own."""
 
-    def begin(one="", two=""):
+    def begin(one="", two="", **sources):
         project.profile(PROFILE.format(ports=free_ports(), one=one, two=two))
         code(project, "old")
         for name in NAMES:
-            project.file(f"{name}.py", APP.format(start="pass"))
+            project.file(f"{name}.py", sources.get(f"source_of_{name}", APP.format(start="pass")))
         started = project.run("start", "dev", "--detach", "--wait")
         assert started.returncode == 0, started.stderr
         return project
@@ -180,6 +180,19 @@ def test_no_request_fails_while_all_get_a_new_process(begin, key, path):
         assert after[name]["restarts"] == 0
         assert after[name]["pid"] != before[name]["pid"]
     eventually(lambda: not is_alive(before["one"]["pid"]))
+
+
+def test_one_that_has_failed_is_answered_for_by_the_new_process(begin):
+    """Neither started there nor forgotten."""
+    up = begin(two='restart = "no"\nrequired = false', source_of_two="1 / 0\n")
+    code(up, "new code")
+    assert up.run("restart", "host.apps").returncode == 0
+    status = up.status()
+    assert (status["one"]["generation"], status["two"]["state"]) == (2, "failed")
+    with closing(HTTPConnection("127.0.0.1", status["two"]["port"], timeout=PATIENCE)) as connection:
+        code_told, problem = ask(connection)
+    assert code_told == 503
+    assert "ZeroDivisionError" in problem
 
 
 BROKEN = {"an import": "1 / 0\n", "a lifespan": APP.format(start="1 / 0")}
