@@ -251,6 +251,7 @@ class Host:
             return
 
         def come_in(app: Any, state: dict[str, Any]) -> None:
+            late.cancel()
             tenure = place.gate.tenure or Tenure(None, {})
             place.gate.open(app, state)
             self.boundary.draw(order.name, bounds)
@@ -276,10 +277,10 @@ class Host:
         environment.give(order.start, order.environment)
         late = self._loop.call_later(order.ready_timeout, component.fail, f"not ready within {order.ready_timeout:g} s")
         ending = await component.live()
-        late.cancel()
         if entrance.is_in:
             await self._end(order, place, component, bounds, ending)
             return
+        late.cancel()
         place.coming = None
         await bounds.cancel()
         environment.forget(order.start)

@@ -92,6 +92,15 @@ def test_one_that_is_not_ready_in_time_does_not_come_in(host):
     assert one.ask("/").text == "old"
 
 
+def test_one_that_has_come_in_is_not_late_any_more(host):
+    """However long it goes on: what was to end it, were it not ready in time, is over."""
+    one = host.start_ready("one", app("old"))
+    later = app("new").replace("open(os.environ", "__import__('time').sleep(1.2) or open(os.environ")
+    assert host.renew("one", later, ready_timeout=1.0, GATE=os.devnull).is_done
+    assert one.ask("/wait").text == "new"
+    assert one.ask("/").text == "new"
+
+
 def test_requests_in_flight_end_where_they_began(host):
     gate = host.folder / "gate"
     os.mkfifo(gate)
