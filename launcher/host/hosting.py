@@ -74,8 +74,9 @@ class Host:
         self._fronts = Fronts()
         self._lives: set[asyncio.Future[None]] = set()
         self._asked_to_end = asyncio.Event()
-        #: Who is being imported.
+        #: Who is being imported; and whose import, beside one that serves, has not ended in time.
         self.importing = ""
+        self._overdue = ""
 
     async def run(self) -> None:
         """Until `end` was called and every component has ended."""
@@ -121,6 +122,10 @@ class Host:
         What is there serves until then, and goes on where the new one fails.
         """
         place = self._places.get(order.name)
+        if self.importing and self.importing == self._overdue:
+            why = f'the import of "{self._overdue}" does not end'
+            self._renewed(order.name, order.generation, Renewal(why, is_done=False, needs_process=True))
+            return
         if place is None or place.component is None or place.coming is not None:
             self._renewed(order.name, order.generation, Renewal("it is not running alone", is_done=False))
             return
@@ -275,7 +280,16 @@ class Host:
         bounds = Bounds(place.gate.measures, component.died)
         beside.set(bounds)
         environment.give(order.start, order.environment)
-        late = self._loop.call_later(order.ready_timeout, component.fail, f"not ready within {order.ready_timeout:g} s")
+
+        def be_late() -> None:
+            why = f"not ready within {order.ready_timeout:g} s"
+            component.fail(why)
+            if self.importing == order.name:  # nothing can cut that off, and whoever waits need not wait for it
+                self._overdue = order.name
+                told = Renewal(f"{why}; its import is in {self._main.place()}", is_done=False)
+                self._renewed(order.name, order.generation, told)
+
+        late = self._loop.call_later(order.ready_timeout, be_late)
         ending = await component.live()
         if entrance.is_in:
             await self._end(order, place, component, bounds, ending)
@@ -284,7 +298,10 @@ class Host:
         place.coming = None
         await bounds.cancel()
         environment.forget(order.start)
-        self._renewed(order.name, order.generation, Renewal(ending.why or "it was stopped", is_done=False))
+        if self._overdue == order.name:
+            self._overdue = ""  # it has been told
+        else:
+            self._renewed(order.name, order.generation, Renewal(ending.why or "it was stopped", is_done=False))
         if place.ending is not None:  # the old one has ended meanwhile
             await self._vacate(place, place.ending)
 

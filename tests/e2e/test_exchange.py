@@ -217,6 +217,26 @@ def test_new_code_that_fails_leaves_all_of_the_old_process_serving(up, source):
     assert answers(up) == ["new code", "new code"]
 
 
+def test_after_an_import_that_does_not_end_all_get_a_new_process(begin):
+    """The old one has its grace, for what cannot be cut off."""
+    up = begin(one="ready_timeout = 1")
+    before = pids(up)
+    up.file("one.py", "import threading\nthreading.Event().wait()\n")
+    restarted = up.run("restart", "one")
+    assert restarted.returncode == 1
+    assert "E7006 one goes on as it was, for its new code did not start: not ready within 1 s; its import is in" in (
+        restarted.stderr
+    )
+    code(up, "new code")
+    up.file("one.py", APP.format(start="pass"))
+    restarted = up.run("restart", "one")
+    assert restarted.returncode == 0, restarted.stderr
+    assert "one has started anew beside itself, in a new process" in restarted.stdout
+    assert answers(up) == ["new code", "new code"]
+    assert up.run("wait").returncode == 0
+    assert not is_alive(before["one"])
+
+
 def test_a_new_process_that_is_killed_leaves_the_old_one_serving(up, gate, aside):
     before = pids(up)
     restarting = aside(up.run, "restart", "host.apps")

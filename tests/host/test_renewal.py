@@ -92,6 +92,21 @@ def test_one_that_is_not_ready_in_time_does_not_come_in(host):
     assert one.ask("/").text == "old"
 
 
+def test_an_import_that_does_not_end_is_told_and_what_is_wanted_next_needs_a_process(host):
+    """Nothing can cut it off; nor can anything else be imported meanwhile. The old one goes on."""
+    one = host.start_ready("one", app("old"))
+    host.start_ready("two", app("two"))
+    told = host.renew("one", "import threading\nthreading.Event().wait()\n", ready_timeout=0.3)
+    assert (told.is_done, told.needs_process) == (False, False)
+    assert told.why.startswith("not ready within 0.3 s; its import is in ")
+    assert "one.py:2" in told.why
+    for name in ("one", "two"):
+        told = host.renew(name, app("new"))
+        assert (told.is_done, told.needs_process) == (False, True)
+        assert told.why == 'the import of "one" does not end'
+    assert one.ask("/").text == "old"
+
+
 def test_one_that_has_come_in_is_not_late_any_more(host):
     """However long it goes on: what was to end it, were it not ready in time, is over."""
     one = host.start_ready("one", app("old"))
