@@ -15,6 +15,7 @@ from launcher.engines.reader import Reader
 from launcher.host import channel_of
 from launcher.host.address import beside
 from launcher.host.blame import Blame
+from launcher.host.component import Ending
 from launcher.host.frames import Unpacker, pack
 from launcher.orchestrator.events import Exited, Meddled, NotRenewed, Opened, Renewed, Risen, Spawned
 from launcher.orchestrator.orders import App, Launch, Run
@@ -49,6 +50,9 @@ class Host:
 
     def say(self, kind: str, **about: object) -> None:
         self.line.sendall(pack(kind, **about))
+
+    def ended(self, name: str, generation: int, ending: Ending) -> None:
+        self.say("ended", name=name, generation=generation, **ending._asdict())
 
     def hears(self, kind: str) -> str:
         """The next thing it is told, which is of this kind; whom it is about."""
@@ -144,7 +148,7 @@ def test_all_come_over_and_the_old_one_is_told_to_leave(
     os.write(new.pipes["web.1"], b"new\n")
     sink.wait_for(Run("web.1", 1), b"old")
     sink.wait_for(Run("web.1", 2), b"new")
-    old.say("ended", name="web.1", generation=1, code=0, why="", asked=True, unshareable="")
+    old.ended("web.1", 1, Ending(0, "", asked=True))
     sink.wait_until(lambda: sink.ended == [Run("web.1", 1)])
     old.close()
     sink.wait_until(lambda: set(sink.ended) == {Run("web.1", 1), Run("api.1", 1)})
@@ -158,7 +162,7 @@ def test_one_that_fails_in_the_new_one_is_told_of_and_the_old_one_hears_nothing(
     filled: MergedEngine, events: Events, sink: Memory, new: Host
 ) -> None:
     new.say("noted", name="web.1", generation=2, text="changed the umask")
-    new.say("ended", name="web.1", generation=2, code=1, why="it raised", asked=False, unshareable="")
+    new.ended("web.1", 2, Ending(1, "it raised", asked=False))
     assert events.next() == Meddled("web.1", 1, "changed the umask")
     assert events.next() == NotRenewed("web.1", 1, "it raised")
     assert sink.ended == [Run("web.1", 2)]
@@ -183,7 +187,7 @@ def test_an_end_while_the_place_is_taken_is_nobodys_business(
     """Of one, or of the old process: what has come in the place of those runs."""
     filled.take_place(HOST)
     new.hears("take_place")
-    old.say("ended", name="web.1", generation=1, code=1, why="it raised", asked=False, unshareable="")
+    old.ended("web.1", 1, Ending(1, "it raised", asked=False))
     old.close()
     new.say("taken")
     assert [events.next() for _ in range(3)] == _renewed()
@@ -194,7 +198,7 @@ def test_an_end_while_the_place_is_taken_is_told_if_the_new_process_ends_too(
 ) -> None:
     filled.take_place(HOST)
     new.hears("take_place")
-    old.say("ended", name="web.1", generation=1, code=1, why="it raised", asked=False, unshareable="")
+    old.ended("web.1", 1, Ending(1, "it raised", asked=False))
     old.close()
     new.close()
     assert events.until(NotRenewed) == NotRenewed("host.apps", 1, "its new process does not answer")
