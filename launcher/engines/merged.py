@@ -21,7 +21,7 @@ from launcher.engines.measuring import Measuring
 from launcher.engines.sharing import SharedSockets
 from launcher.engines.starts import Starts, say_start
 from launcher.engines.successors import Successors
-from launcher.engines.tracked import Tracked, ended_with
+from launcher.engines.tracked import Tracked, ended_with, unwanted
 from launcher.errors import HostAbsent, LauncherError
 from launcher.host import channel_of
 from launcher.host.blame import read_blame
@@ -74,8 +74,7 @@ class MergedEngine:
         self._sink = output
         for one in plan.instances.values():
             if one.is_component and one.port is not None:
-                is_shared = plan.services[one.service].prefix is not None
-                self._sockets.take_over(one.name, one.port, is_shared=is_shared)
+                self._sockets.take_over(one.name, one.port, is_shared=plan.services[one.service].prefix is not None)
         self._successors = Successors(
             self._reader,
             partial(channel_of, self._folder),
@@ -99,11 +98,8 @@ class MergedEngine:
 
     def change(self, plan: Plan) -> None:
         """Go by another plan from now on. What is no component any more is let go of, its socket handed over."""
-        moved = [
-            name
-            for name, one in self._plan.instances.items()
-            if one.is_component and not plan.instances[name].is_component
-        ]
+        before, now = self._plan.instances.values(), plan.instances
+        moved = [one.name for one in before if one.is_component and not now[one.name].is_component]
         self._plan = plan
         for instance in moved:
             self._sockets.hand_over(instance)
@@ -172,7 +168,7 @@ class MergedEngine:
             self._tracked[run.instance] = Tracked(run, group, line, told.pipe)
             self._post(Adopted(run.instance, run.generation, line.pid, told.since, told.is_up))
             return
-        self._reader.read(told.pipe, partial(_ignore, told.pipe))
+        self._reader.read(told.pipe, partial(unwanted, told.pipe))
         if one is None or not one.is_component:
             line.is_told(partial(line.stop, run))
 
@@ -401,10 +397,3 @@ class MergedEngine:
         self._tracked.clear()
         self._replaced.clear()
         self._starts.clear()
-
-
-def _ignore(pipe: int, batch: bytes) -> bool:
-    """Take what nobody wants, or whoever prints it would wait for ever."""
-    if not batch:
-        os.close(pipe)
-    return True

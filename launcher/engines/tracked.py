@@ -5,6 +5,7 @@ Knows runs and lines; nothing of what either says.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from launcher.orchestrator.events import Exited
@@ -19,6 +20,13 @@ def ended_with(host: Instance, told: Exited) -> Exited:
     """The end of a component that ended because its host does."""
     why = f"{host.label}, in which it ran, is ending"
     return Exited(told.instance, told.generation, 1, why, host.name)
+
+
+def unwanted(pipe: int, batch: bytes) -> bool:
+    """Take what nobody wants from a pipe, or whoever prints it would wait for ever."""
+    if not batch:
+        os.close(pipe)
+    return True
 
 
 class Tracked:
