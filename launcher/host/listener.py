@@ -37,7 +37,7 @@ def log_process(what: str) -> None:
     """Say, in uvicorn's own words, that the process serves an app from now on, or no more."""
     message = f"{what} server process [%d]"
     coloured = f"{what} server process [\033[36m%d\033[0m]"
-    logging.getLogger("uvicorn.error").info(message, os.getpid(), extra={"color_message": coloured})
+    _LOG.info(message, os.getpid(), extra={"color_message": coloured})
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
@@ -49,25 +49,49 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     return uvloop.new_event_loop  # type: ignore[no-any-return]
 
 
-#: Of the loop, from the acceptance of a connection to its protocol.
+#: Of the loop, from the acceptance of a connection to its protocol, and from its closing to its end.
 _TURNS = 3
 
-
-#: How long somebody whose connection was accepted may take to ask, once no more are accepted, in seconds.
+#: How long somebody whose connection was accepted may take to ask before it counts as idle, in seconds.
 _FIRST_REQUEST = 1.0
 
 _CLOSE = (b"connection", b"close")
 
+_LOG = logging.getLogger("uvicorn.error")
+
 
 class Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # which of uvicorn's it is depends on what is there
-    """uvicorn's, but who has been accepted and has not asked yet is not hung up on: to him nothing was idle."""
+    """uvicorn's, but who was accepted a moment ago and has not asked yet is not hung up on: to him nothing was idle."""
+
+    def connection_made(self, transport: Any) -> None:
+        """A client has been accepted."""
+        self._since = self.loop.time()
+        super().connection_made(transport)
 
     def shutdown(self) -> None:
         """Close the connection: at once if it is idle, with its answer if there is to be one."""
-        if self.cycle is None:
-            self.loop.call_later(_FIRST_REQUEST, super().shutdown)
+        left = self._since + _FIRST_REQUEST - self.loop.time()
+        if self.cycle is None and left > 0:
+            self.loop.call_later(left, super().shutdown)
         else:
             super().shutdown()
+
+
+class _Connections(set[Any]):
+    """Those that are open; uvicorn takes each out when it has closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._changed = asyncio.Event()
+
+    def discard(self, one: Any) -> None:
+        super().discard(one)
+        self._changed.set()
+
+    async def all_closed(self) -> None:
+        while self:
+            self._changed.clear()
+            await self._changed.wait()
 
 
 class Listener(uvicorn.Server):
@@ -86,6 +110,7 @@ class Listener(uvicorn.Server):
             )
         )
         self._sockets: list[socket.socket] = []
+        self._connections = self.server_state.connections = _Connections()
 
     async def open(self, sockets: Iterable[socket.socket]) -> None:
         """Accept on these sockets, which are the listener's from now on."""
@@ -109,4 +134,34 @@ class Listener(uvicorn.Server):
                 await asyncio.sleep(0)
             self.config.encoded_headers = [*self.config.encoded_headers, _CLOSE]
             await self.on_tick(0)  # by which uvicorn takes up its headers
-            await self.shutdown(self._sockets)
+            await self._drain()
+
+    async def _drain(self) -> None:
+        """Uvicorn's `shutdown`, which looks for an end every tenth of a second only; its words are kept."""
+        _LOG.info("Shutting down")
+        for server in self.servers:
+            server.close()
+        for one in self._sockets:
+            one.close()
+        for connection in list(self._connections):
+            connection.shutdown()
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+        try:
+            async with asyncio.timeout(self.config.timeout_graceful_shutdown):
+                await self._all_over()
+        except TimeoutError:
+            tasks = self.server_state.tasks
+            _LOG.error("Cancel %s running task(s), timeout graceful shutdown exceeded", len(tasks))
+            for task in tasks:
+                task.cancel(msg="Task cancelled, timeout graceful shutdown exceeded")
+
+    async def _all_over(self) -> None:
+        if self._connections:
+            _LOG.info("Waiting for connections to close. (CTRL+C to force quit)")
+            await self._connections.all_closed()
+        if self.server_state.tasks:
+            _LOG.info("Waiting for background tasks to complete. (CTRL+C to force quit)")
+            await asyncio.wait(set(self.server_state.tasks))
+        for server in self.servers:
+            await server.wait_closed()

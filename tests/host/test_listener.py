@@ -80,3 +80,62 @@ def test_who_has_been_accepted_may_ask_once(asked):
         assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
         assert (b"connection: close\r\n" in answer) is (asked == "when the end has begun")
         assert answer.endswith(b"hello\r\n0\r\n\r\n")
+
+
+@pytest.mark.parametrize("is_old", [True, False])
+def test_who_was_accepted_long_ago_and_never_asked_is_hung_up_on_at_once(is_old):
+    """As is everybody who is idle: nothing but the loop's turns passes."""
+
+    async def close() -> bool:
+        listening = socket.create_server(("127.0.0.1", 0))
+        listening.setblocking(False)
+        listener = Listener(app, drain=5)
+        await listener.open([listening])
+        loop = asyncio.get_running_loop()
+        with socket.socket() as client:
+            client.setblocking(False)
+            await loop.sock_connect(client, listening.getsockname())
+            await turn()
+            (connection,) = listener.server_state.connections
+            if is_old:
+                connection._since -= 2
+            closing = asyncio.ensure_future(listener.close())
+            await turn()
+            is_closed = closing.done()
+            client.close()
+            await closing
+            return is_closed
+
+    assert asyncio.run(close()) is is_old
+
+
+def test_the_end_waits_for_the_last_answer_and_no_longer():
+    """It is told of that, and looks at no clock."""
+    goes_on = asyncio.Event()
+
+    async def slow(scope, receive, send):
+        await goes_on.wait()
+        await app(scope, receive, send)
+
+    async def close() -> tuple[bool, bytes]:
+        listening = socket.create_server(("127.0.0.1", 0))
+        listening.setblocking(False)
+        listener = Listener(slow, drain=5)
+        await listener.open([listening])
+        loop = asyncio.get_running_loop()
+        with socket.socket() as client:
+            client.setblocking(False)
+            await loop.sock_connect(client, listening.getsockname())
+            await loop.sock_sendall(client, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            await turn()
+            closing = asyncio.ensure_future(listener.close())
+            await turn()
+            was_closed = closing.done()
+            goes_on.set()
+            await turn()
+            assert closing.done()
+            return was_closed, await loop.sock_recv(client, 1000)
+
+    was_closed, answer = asyncio.run(close())
+    assert not was_closed
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
