@@ -79,9 +79,8 @@ class MergedEngine:
             self._reader,
             partial(channel_of, self._folder),
             post=post,
+            sink=output,
             say_start=lambda *start: say_start(self._plan, *start),
-            read=self._read,
-            finish=self._finish,
             taken=self._take_over_all,
             lost=self._tell_ends,
         )
@@ -176,12 +175,7 @@ class MergedEngine:
         """The loop has taken in what runs in a host: now it may hear what that prints."""
         for tracked in self._tracked.values():
             if tracked.group == group:
-                self._read(tracked)
-
-    def _read(self, tracked: Tracked) -> None:
-        if tracked.pipe >= 0 and not tracked.is_read:
-            tracked.is_read = True
-            self._reader.read(tracked.pipe, partial(self._took, tracked))
+                tracked.read(self._reader, self._sink)
 
     def _connected(self, group: str) -> HostLine | None:
         """The line to a group's host, made now unless it is there; None: nobody listens."""
@@ -250,7 +244,7 @@ class MergedEngine:
             return
         tracked = Tracked(launch.run, launch.app.group, line, reading)
         self._tracked[launch.instance] = tracked
-        self._read(tracked)
+        tracked.read(self._reader, self._sink)
         self._post(Spawned(launch.instance, launch.generation, line.pid))
 
     def _renew(self, launch: Launch) -> None:
@@ -306,7 +300,7 @@ class MergedEngine:
     def _end_replaced(self, run: Run) -> None:
         for tracked in [one for one in self._replaced if one.run == run]:
             self._replaced.remove(tracked)
-            self._finish(tracked)
+            tracked.finish(self._reader, self._sink)
 
     def _stop(self, run: Run) -> None:
         tracked = self._tracked.get(run.instance)
@@ -361,7 +355,7 @@ class MergedEngine:
         self._adoption.has_told(group)
 
     def _end(self, tracked: Tracked, told: Exited) -> None:
-        self._finish(tracked)
+        tracked.finish(self._reader, self._sink)
         successor = self._successors.of(tracked.group)
         if successor is not None and successor.holds_back(told):
             return
@@ -369,20 +363,6 @@ class MergedEngine:
         if told.code and not told.cause:
             self._starts.fails(tracked.run.instance, told.why)
         self._post(told)
-
-    def _finish(self, tracked: Tracked) -> None:
-        """Hand over what it has printed, and the end."""
-        if tracked.pipe >= 0:
-            self._read(tracked)
-            self._reader.finish(tracked.pipe)
-
-    def _took(self, tracked: Tracked, batch: bytes) -> bool:
-        if batch:
-            return self._sink.write(tracked.run, batch)
-        self._sink.end(tracked.run)
-        os.close(tracked.pipe)
-        tracked.pipe = -1
-        return True
 
     def _drop(self) -> None:
         for line in (*self._lines.values(), *self._leaving):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from launcher.engines.hostline import Heard
     from launcher.engines.reader import Reader
     from launcher.orchestrator.orders import Launch, Run
+    from launcher.orchestrator.protocols import Sink
 
 #: What is said of one that is not there, or takes nothing in.
 SILENT = "its new process does not answer"
@@ -54,8 +55,8 @@ class Successors:
     """Those under way, by group.
 
     `channel_of(group)` is where the host of a group listens; `say_start(line, launch, pipe, held)` has a component
-    started; `read(tracked)` begins to read what a start prints, `finish(tracked)` ends that; `taken(group, successor)`
-    is called when one has come in its place, `lost(successor)` when one is gone before it has.
+    started; `taken(group, successor)` is called when one has come in its place, `lost(successor)` when one is gone
+    before it has.
     """
 
     def __init__(
@@ -64,18 +65,16 @@ class Successors:
         channel_of: Callable[[str], str],
         *,
         post: Post,
+        sink: Sink,
         say_start: Callable[[HostLine, Launch, tuple[int, int], socket.socket | None], None],
-        read: Callable[[Tracked], None],
-        finish: Callable[[Tracked], None],
         taken: Callable[[str, Successor], None],
         lost: Callable[[Successor], None],
     ) -> None:
         self._reader = reader
         self._channel_of = channel_of
         self._post = post
+        self._sink = sink
         self._say_start = say_start
-        self._read = read
-        self._finish = finish
         self._taken = taken
         self._lost = lost
         self._of: dict[str, Successor] = {}
@@ -98,7 +97,7 @@ class Successors:
             return
         tracked = Tracked(launch.run, launch.app.group, successor.line, reading)
         successor.coming[launch.instance] = (tracked, launch)
-        self._read(tracked)
+        tracked.read(self._reader, self._sink)
 
     def take_place(self, host: Run, group: str) -> Successor | None:
         """Have one come in the place of a run of its host; None: it is not there, and that is posted."""
@@ -152,7 +151,7 @@ class Successors:
                 self._post(replace(heard, generation=heard.generation - 1))
             case Exited() if heard.instance in successor.coming:
                 tracked, _ = successor.coming.pop(heard.instance)
-                self._finish(tracked)
+                tracked.finish(self._reader, self._sink)
                 self._post(NotRenewed(heard.instance, heard.generation - 1, heard.why or "it has ended"))
 
     def _lose(self, group: str, successor: Successor) -> None:
@@ -172,5 +171,5 @@ class Successors:
 
     def _forget(self, successor: Successor) -> None:
         for tracked, _ in successor.coming.values():
-            self._finish(tracked)
+            tracked.finish(self._reader, self._sink)
         successor.line.close()
