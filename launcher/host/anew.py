@@ -37,6 +37,8 @@ Stamp = tuple[int, int]
 FILES_LAG = 10_000_000
 #: What imports a module by a name that is a text.
 CALLS = ("import_module", "__import__")
+#: How the names of our own modules begin; the project may be the one that we are developed in.
+_OURS = (f"{__package__}.", "__main__")
 #: After so many times the modules left behind, some 70 KB each time for a small app, ask for a new process.
 MOST = 50
 
@@ -131,12 +133,12 @@ class Sources:
 
 
 def _local(folders: Iterable[str]) -> dict[str, str]:
-    """The modules in the process whose files stand in these folders, and are not installed there."""
+    """The modules in the process whose files stand in these folders, and are neither installed there nor ours."""
     roots = tuple(os.path.realpath(folder) + os.sep for folder in folders)
     found = {}
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if isinstance(file, str) and (real := _real(file)).startswith(roots):
+        if isinstance(file, str) and not name.startswith(_OURS) and (real := _real(file)).startswith(roots):
             below = next(real[len(root) :] for root in roots if real.startswith(root))
             if INSTALLED.isdisjoint(below.split("/")):
                 found[name] = real
@@ -168,9 +170,19 @@ def _used(module: str, local: dict[str, str]) -> set[str]:
     return found
 
 
+#: What each module imports, as its source said when it was as the stamp says: a large one takes 50 ms to read.
+_read: dict[str, tuple[Stamp, list[str]]] = {}
+
+
 def _imports(name: str, file: str) -> list[str]:
-    if not file.endswith(".py"):
+    if not file.endswith(".py") or (stamp := _stamp(file)) is None:
         return []
+    if name not in _read or _read[name][0] != stamp:
+        _read[name] = (stamp, _imports_in(name, file))
+    return _read[name][1]
+
+
+def _imports_in(name: str, file: str) -> list[str]:
     try:
         with open(file, "rb") as source:  # noqa: PTH123  (pathlib is a megabyte that an app may not need)
             tree = ast.parse(source.read(), file)

@@ -220,6 +220,25 @@ def test_a_module_that_no_source_names_and_that_uses_its_own_needs_a_process(hos
     assert one.ask("/").text == "True"
 
 
+COUNTS_READS = (
+    "import sys\n"
+    "if not hasattr(sys, 'reads'):\n"
+    "    sys.reads = []\n"
+    "    sys.addaudithook(lambda event, about: sys.reads.append(str(about[0])) if event == 'open' else None)\n"
+)
+
+
+def test_the_source_of_what_has_not_changed_is_read_once(host):
+    """To see what it imports, while its neighbours wait for the interpreter."""
+    (host.folder / "plugin.py").write_text("import json")
+    source = COUNTS_READS + BY_ANY_NAME + hello("str(sum(path.endswith('plugin.py') for path in sys.reads))")
+    one = host.start_ready("one", source)
+    assert host.renew("one", source).is_done
+    reads = one.ask("/").text
+    assert host.renew("one", source).is_done
+    assert one.ask("/").text == reads
+
+
 def test_what_was_imported_while_it_served_has_changed_if_it_did_so_since_the_process_began(host):
     """Of it there is no other mark to go by."""
     common = host.folder / "common.py"
