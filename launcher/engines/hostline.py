@@ -109,6 +109,10 @@ class HostLine(Line):
         self._stopped.add(run)
         self.say(pack("stop", name=run.instance, generation=run.generation))
 
+    def heard(self, run: Run) -> None:
+        """Say that the end of a component has been heard, and all that it printed."""
+        self.say(pack("heard", name=run.instance, generation=run.generation))
+
     def release(self, instance: str) -> None:
         """Have a component that has failed answered for no more."""
         self.say(pack("release", name=instance))

@@ -208,11 +208,13 @@ class MergedEngine:
             case Running():
                 self._adopt(group, line, heard)
             case Exited():
+                run = Run(heard.instance, heard.generation)
                 tracked = self._tracked.get(heard.instance)
-                if tracked is not None and tracked.run.generation == heard.generation:
+                if tracked is not None and tracked.run == run:
                     self._end(tracked, ended_with(self._plan.host_of(group), heard) if heard.cause else heard)
                 else:
-                    self._end_replaced(Run(heard.instance, heard.generation))
+                    self._end_replaced(run)
+                line.is_told(partial(line.heard, run))
             case Meddled() | NotRenewed():
                 self._post(heard)
             case Renewed():

@@ -5,6 +5,7 @@
     ► renew   as start, without descriptors: begin beside the one that runs, and come in its place when ready
     ► stop    name, generation            ► release  name            ► stand_in  as start, why; its sockets
     ► expect  port; name, service and prefix of each component that is to be on it
+    ► heard   name, generation: how it ended, and all that it printed
     ► measure                             ► take_place               ► leave
     ◄ hello   group, pid, generation      ◄ runs     name, generation, since, is_up, for each that runs, and the end
                                                      from which its pipe is read; then ◄ told
@@ -16,8 +17,8 @@
 A process may begin beside another that listens at the same path. What is started in it with is_held answers nobody
 (◄ risen: it could), until it is told to take the place of the other (◄ taken: all answer); that one is told to leave.
 
-One who commands at a time: the newest. It is told what runs, and of what ended while nobody commanded, so that one who
-comes back can go on. Lives in the event loop's thread; knows the words and the host, nothing of apps.
+One who commands at a time: the newest. It is told what runs, and of each end of which nobody has said that he heard, so
+that one who comes back can go on. Lives in the event loop's thread; knows the words and the host, nothing of apps.
 """
 
 from __future__ import annotations
@@ -60,8 +61,8 @@ class Channel:
         self._output = output
         self._blame = blame
         self._mark = {name: value for name, value in os.environ.items() if name == _MARK}
-        #: How components ended while nobody commanded.
-        self._untold: dict[str, tuple[int, Ending]] = {}
+        #: How components ended, as far as nobody has said that he heard it: who commands may be about to die.
+        self._unheard: dict[str, tuple[int, Ending]] = {}
         self._listener = listen_beside(path) if is_beside else listen(path)
         #: Where it can be found, and is to be found once it has taken the place of another.
         self._path = beside(path) if is_beside else path
@@ -85,12 +86,12 @@ class Channel:
                 os.unlink(self._path)  # noqa: PTH108  (as above)
         self._loop.remove_reader(self._listener)
         self._listener.close()
-        self._hang_up()
+        self._part()  # whoever commands has the other ends of the pipes, and reads on
 
     def ended(self, name: str, generation: int, ending: Ending) -> None:
-        """Tell how a component ended."""
-        if not self._say("ended", name=name, generation=generation, **ending._asdict()):
-            self._untold[name] = (generation, ending)
+        """Tell how a component ended, and the next who commands again, until one has said that it was heard."""
+        self._unheard[name] = (generation, ending)
+        self._say("ended", name=name, generation=generation, **ending._asdict())
 
     def noted(self, name: str, generation: int, text: str) -> None:
         """Tell what a component did to the others."""
@@ -124,13 +125,16 @@ class Channel:
         for name, place in self._host.running():
             is_up = place.component is not None and place.component.is_served
             self._tell_running(name, place.generation, place.since, is_up=is_up)
-        untold, self._untold = self._untold, {}
-        for name, (ended, _) in untold.items():
+        for name, (ended, _) in self._unheard.items():
             self._tell_running(name, ended, time.time(), is_up=False)
-            self._output.forget(name)
         self._say("told")
-        for name, (ended, ending) in untold.items():
+        for name, (ended, ending) in self._unheard.items():
             self.ended(name, ended, ending)
+
+    def _heard(self, name: str, generation: int) -> None:
+        if self._unheard.get(name, (0,))[0] == generation:
+            del self._unheard[name]
+            self._output.forget(name)
 
     def _tell_running(self, name: str, generation: int, since: float, *, is_up: bool) -> None:
         reading = self._output.reading_of(name)
@@ -150,17 +154,12 @@ class Channel:
 
     def _obey(self, head: dict[str, Any], payload: bytes, descriptors: list[int]) -> None:
         match head["kind"]:
-            case "start":
-                writing, reading, *rest = descriptors
-                order = _order(head, payload, self._mark)
-                self._host.start(order, [socket.socket(fileno=one) for one in rest], (writing, reading))
-            case "stand_in":
-                held = [socket.socket(fileno=one) for one in descriptors]
-                self._host.stand_in(_order(head, payload, {}), held, head["why"])
-            case "renew":
-                self._host.renew(_order(head, payload, self._mark))
+            case "start" | "stand_in" | "renew":
+                self._put(head, payload, descriptors)
             case "expect":
                 self._host.expect(head["port"], [Expected(**one) for one in json.loads(payload)])
+            case "heard":
+                self._heard(head["name"], head["generation"])
             case "stop":
                 self._host.stop(head["name"], head["generation"])
             case "release":
@@ -171,6 +170,20 @@ class Channel:
                 os.kill(os.getpid(), signal.SIGTERM)  # to itself alone: what its components started goes on with them
             case "measure":
                 self._say("measures", json.dumps(self._host.measures()).encode())
+
+    def _put(self, head: dict[str, Any], payload: bytes, descriptors: list[int]) -> None:
+        """A component, or what answers for it, is to come into its place."""
+        match head["kind"]:
+            case "start":
+                writing, reading, *rest = descriptors
+                order = _order(head, payload, self._mark)
+                self._unheard.pop(order.name, None)
+                self._host.start(order, [socket.socket(fileno=one) for one in rest], (writing, reading))
+            case "stand_in":
+                held = [socket.socket(fileno=one) for one in descriptors]
+                self._host.stand_in(_order(head, payload, {}), held, head["why"])
+            case "renew":
+                self._host.renew(_order(head, payload, self._mark))
 
     def _take_place(self) -> None:
         take_place(self._place)
@@ -192,11 +205,14 @@ class Channel:
         return True
 
     def _hang_up(self) -> None:
+        self._output.is_read_by(None)
+        self._part()
+
+    def _part(self) -> None:
         if self._peer is None:
             return
         peer, self._peer = self._peer, None
         self._loop.remove_reader(peer)
-        self._output.is_read_by(None)
         with suppress(OSError):
             peer.shutdown(socket.SHUT_RDWR)  # for whoever waits that it reads, too
         peer.close()

@@ -80,6 +80,7 @@ class Output:
     def give(self, name: str, writing: int, reading: int) -> None:
         """What the component prints goes to this pipe, both of whose ends are ours from now on."""
         self.take_away(name)
+        self.forget(name)
         os.set_inheritable(writing, False)
         os.set_inheritable(reading, False)
         raw = _Pipe(writing, is_read=lambda: self._reader, aside=self._put_aside)
@@ -89,13 +90,11 @@ class Output:
         )
 
     def take_away(self, name: str) -> None:
-        """Write out what is left of a line, and close the component's pipe; what nobody reads yet is kept."""
+        """Write out what is left of a line, and close the component's pipe; what nobody has read is kept."""
         pipe = self._pipes.pop(name, None)
         if pipe is not None:
             with suppress(OSError):
                 pipe.close()
-        if self._reader is not None:
-            self.forget(name)
 
     def reading_of(self, name: str) -> int:
         """The end from which the component's pipe is read; -1: there is none."""
@@ -115,7 +114,7 @@ class Output:
         """What nobody has read goes where the process's own words go: it ends, and the pipes with it."""
         for name in list(self._reading):
             self.take_away(name)
-        for reading in self._reading.values():
+        for reading in self._reading.values() if self._reader is None else ():
             os.set_blocking(reading, False)
             with suppress(OSError):
                 while batch := os.read(reading, _BATCH):

@@ -157,8 +157,9 @@ def test_one_that_prints_without_end_while_no_agent_looks_holds_up_nobody(single
     eventually(lambda: "well" in log_of(single, "catalog.1"))
 
 
-def test_one_that_ended_while_no_agent_looked_is_told_of_and_started(server, project):
-    """With its last words, and by its restart rule."""
+@pytest.mark.parametrize("agent", ["gone", "hanging"])
+def test_one_that_ended_while_no_agent_looked_is_told_of_and_started(server, project, agent):
+    """With its last words, and by its restart rule; an agent that hangs has been told, and has not heard."""
     write(project)
     project.file(
         "catalog.py",
@@ -170,13 +171,16 @@ def test_one_that_ended_while_no_agent_looked_is_told_of_and_started(server, pro
     server.start()
     eventually(lambda: server.states() == READY)
     there = views(server)
-    agent = server.pid("launcher")
-    os.kill(agent, signal.SIGSTOP)
-    os.kill(agent, signal.SIGKILL)
+    pid = server.pid("launcher")
+    os.kill(pid, signal.SIGSTOP)
+    if agent == "gone":
+        os.kill(pid, signal.SIGKILL)
     get(there["catalog"], "/print/last")
     get(there["catalog"], "/end")
+    if agent == "hanging":
+        os.kill(pid, signal.SIGKILL)
     eventually(lambda: server.states() == READY and views(server)["catalog"]["generation"] == 2)
-    assert "last" in log_of(server, "catalog.1")
+    eventually(lambda: "last" in log_of(server, "catalog.1"))
     assert "sys.exit(4)" in server.log()
 
 

@@ -112,19 +112,19 @@ def test_with_nobody_to_read_a_line_waits_in_the_pipe(output, own):
 
 
 @pytest.mark.usefixtures("line")
-def test_a_pipe_that_is_read_is_closed_with_its_component(output):
-    says(output, "last")
-    output.take_away("red")
-    assert output.reading_of("red") == -1
-
-
-def test_the_last_words_of_one_that_nobody_read_are_kept(output):
-    """Until somebody has come for them."""
+def test_the_last_words_of_a_component_are_kept(output):
+    """Until somebody says that he has them: who reads may be about to die."""
     says(output, "last")
     output.take_away("red")
     assert unread(output) == "last\n"
     output.forget("red")
     assert output.reading_of("red") == -1
+
+
+def test_what_is_read_elsewhere_is_not_the_process_s_own_word(output, line, own):
+    says(output, "last")
+    output.close()
+    assert own.getvalue() == ""
 
 
 def test_what_nobody_reads_any_more_is_the_process_s_own_word(output, own):
