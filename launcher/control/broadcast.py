@@ -19,9 +19,14 @@ class Part(Protocol):
         """Whether what is written goes to the kernel, or nearly: the client is there and keeps up."""
         ...
 
-    def write_part(self, data: bytes) -> None:
-        """Send a further part of the answer."""
+    def write_part(self, part: bytes) -> None:
+        """Send a further part of the answer, framed."""
         ...
+
+
+def framed(data: bytes) -> bytes:
+    """A part of an answer of unknown length (RFC 9112, 7.1)."""
+    return b"%x\r\n%b\r\n" % (len(data), data) if data else b""
 
 
 class Place(Protocol):
@@ -81,15 +86,15 @@ class Broadcast:
                 continue
             if mark not in taken:
                 news = place.take()
-                taken[mark] = None if news is None else (b"".join(news), place.mark[0])
+                taken[mark] = None if news is None else (framed(b"".join(news)), place.mark[0])
             same = taken[mark]
             if same is None:
                 listener.left.set()
                 continue
-            data, number = same
+            part, number = same
             place.move(number)
-            if data:
-                listener.part.write_part(data)
+            if part:
+                listener.part.write_part(part)
 
     def dismiss(self) -> None:
         """Hand all back to their coroutines: the launcher ends."""

@@ -63,9 +63,9 @@ class Protocol(H11Protocol):
         """Whether the client is there and keeps up."""
         return self.unread_since is None and not self.transport.is_closing()
 
-    def write_part(self, data: bytes) -> None:
-        """Send a part of the answer, of unknown length, that is under way (RFC 9112, 7.1)."""
-        self.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+    def write_part(self, part: bytes) -> None:
+        """Send a further part of the answer that is under way, framed."""
+        self.transport.write(part)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         if len(self.connections) >= MOST_CONNECTIONS:

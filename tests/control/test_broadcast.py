@@ -44,8 +44,11 @@ class Part:
         self.takes_more = True
         self.written = b""
 
-    def write_part(self, data: bytes) -> None:
+    def write_part(self, part: bytes) -> None:
+        size, _, rest = part.partition(b"\r\n")
+        data = rest[: int(size, 16)]
         assert data, "an empty part would be the end of the answer"
+        assert rest == data + b"\r\n"
         self.written += data
 
 
