@@ -105,7 +105,7 @@ def test_a_process_that_is_killed_comes_back_with_all_in_it(up):
     after = up.status()
     assert after["host.apps"]["pid"] != before["host.apps"]["pid"]
     assert [ask(after[name])[0] for name in APPS] == [200, 200, 200]
-    assert "host.apps, in which it ran, has ended" in up.run("history", "catalog").stdout
+    eventually(lambda: "host.apps, in which it ran, has ended" in up.run("history", "catalog").stdout)
 
 
 def test_logs_are_those_of_each(up):

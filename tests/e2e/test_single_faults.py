@@ -275,7 +275,7 @@ def test_what_ends_the_process_is_told_and_all_are_back(up, death, why, told):
     assert project.run("wait", "--timeout", "25").returncode == 0
     assert ask(project, "calm") == (200, "calm")
     assert ask(project, "rude") == (200, "rude")
-    assert why in project.run("history", "host.apps").stdout
+    eventually(lambda: why in project.run("history", "host.apps").stdout)
     says(project, "host.apps", told)
 
 
