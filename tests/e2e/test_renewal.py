@@ -81,11 +81,11 @@ def test_where_the_neighbour_has_it_too_all_get_a_new_process_and_no_request_fai
     with Load(before["one"]["port"]) as load:
         load.heard((200, "old"))
         up.file("common.py", "X = 12345\n")
-        up.file("one.py", APP.format(text="new", common="common"))
+        up.file("one.py", APP.format(text="newer", common="common"))
         restarted = up.run("restart", "one")
         assert restarted.returncode == 0, restarted.stderr
-        load.heard((200, "new"))
-    assert set(load.answers) <= {(200, "old"), (200, "new"), ("closed while idle",)}
+        load.heard((200, "newer"))
+    assert set(load.answers) <= {(200, "old"), (200, "newer"), ("closed while idle",)}
     assert "starting a new process beside host.apps for the new code of one: " in restarted.stdout
     assert 'common.py has changed, which "two.1" has imported too' in restarted.stdout
     assert "one has started anew beside itself, in a new process" in restarted.stdout
