@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.project import Project, eventually
-from tests.e2e.supervisord import LADDER, UP, Server
+from tests.e2e.supervisord import LADDER, UP, Server, supervisord_of
 
 
 @pytest.fixture
@@ -18,6 +18,17 @@ def project(tmp_path):
     made = Project(tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture
+def short():
+    """A project in a short path: supervisord's socket holds some 90 bytes."""
+    root = Path(tempfile.mkdtemp(prefix="ls-"))
+    made = Project(root)
+    yield made
+    made.close()
+    eventually(lambda: not supervisord_of(made))
+    shutil.rmtree(root)
 
 
 @pytest.fixture

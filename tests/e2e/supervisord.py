@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.e2e.project import PATIENCE
+from tests.e2e.project import PATIENCE, Project, is_alive
 
 BIN = Path(sys.executable).parent
 
@@ -94,3 +94,12 @@ class Server:
 
 
 UP = {"migrate": "completed", "db": "ready", "api": "ready", "worker": "ready"}
+
+
+def supervisord_of(project: Project) -> int:
+    """The supervisord of the project that is alive; 0: none."""
+    try:
+        pid = int((project.root / ".launcher" / "dev" / "supervisord.pid").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return 0
+    return pid if is_alive(pid) else 0

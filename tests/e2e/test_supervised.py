@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import socket
-import tempfile
 import time
-from pathlib import Path
 
 import pytest
 
-from tests.e2e.project import PATIENCE, Project, eventually, is_alive
+from tests.e2e.project import PATIENCE, eventually, is_alive
+from tests.e2e.supervisord import supervisord_of
 
 pytestmark = pytest.mark.slow
 
@@ -34,23 +32,9 @@ restart = "no"
 
 
 @pytest.fixture
-def project():
-    """A project in a short path: supervisord's socket holds some 90 bytes."""
-    root = Path(tempfile.mkdtemp(prefix="ls-"))
-    made = Project(root)
-    yield made
-    made.close()
-    eventually(lambda: not supervisord_of(made))
-    shutil.rmtree(root)
-
-
-def supervisord_of(project: Project) -> int:
-    """The supervisord of the project that is alive; 0: none."""
-    try:
-        pid = int((project.root / ".launcher" / "dev" / "supervisord.pid").read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return 0
-    return pid if is_alive(pid) else 0
+def project(short):
+    """Each of these has a supervisord of its own."""
+    return short
 
 
 def test_in_the_background_the_commands_answer_as_ever(project):

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.components import NAMES, get, write
-from tests.e2e.project import Project, eventually, is_alive
-from tests.e2e.test_supervised import supervisord_of
+from tests.e2e.project import eventually, is_alive
+from tests.e2e.supervisord import supervisord_of
 
 pytestmark = [
     pytest.mark.slow,
@@ -171,17 +169,6 @@ def test_a_stop_while_one_is_being_forked_is_kept(forked):
         assert forked.project.run("stop", "orders", *run).returncode == 0
         assert forked.states()["orders"] == "stopped"
         starting.stop()
-
-
-@pytest.fixture
-def short():
-    """A project in a short path: supervisord's socket holds some 90 bytes."""
-    root = Path(tempfile.mkdtemp(prefix="ls-"))
-    made = Project(root)
-    yield made
-    made.close()
-    eventually(lambda: not supervisord_of(made))
-    shutil.rmtree(root)
 
 
 def test_supervisord_killed_with_9_leaves_nothing_alive(short):

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
-import tempfile
 import time
-from pathlib import Path
 
 import pytest
 
 from tests.e2e.components import NAMES, get, write
-from tests.e2e.project import Project, eventually, is_alive
-from tests.e2e.test_supervised import supervisord_of
+from tests.e2e.project import eventually, is_alive
+from tests.e2e.supervisord import supervisord_of
 
 pytestmark = pytest.mark.slow
 READY = dict.fromkeys(("host.apps", *NAMES), "ready")
@@ -160,17 +157,6 @@ def test_supervisord_killed_with_9_that_nobody_guards_takes_the_process_along(se
     server.start()
     eventually(lambda: server.states() == READY)
     assert [get(views(server)[name]) for name in NAMES] == list(NAMES)
-
-
-@pytest.fixture
-def short():
-    """A project in a short path: supervisord's socket holds some 90 bytes."""
-    root = Path(tempfile.mkdtemp(prefix="ls-"))
-    made = Project(root)
-    yield made
-    made.close()
-    eventually(lambda: not supervisord_of(made))
-    shutil.rmtree(root)
 
 
 def test_supervisord_killed_with_9_leaves_nothing_alive(short):
