@@ -15,6 +15,15 @@ async def app(scope, receive, send):
     await send({"type": "http.response.body", "body": b"hello"})
 
 
+async def opened(served, *, drain):
+    """A listener on a port of its own, and its address."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    listening.setblocking(False)
+    listener = Listener(served, drain=drain)
+    await listener.open([listening])
+    return listener, listening.getsockname()
+
+
 async def turn():
     """As long as the loop needs for what is at hand."""
     for _ in range(20):
@@ -27,12 +36,9 @@ def test_a_connection_that_comes_just_before_the_end_is_not_left_hanging(turns):
     """Whatever step of being accepted it is at, it is answered or hung up on: asyncio would forget it."""
 
     async def close_meanwhile() -> bytes:
-        listening = socket.create_server(("127.0.0.1", 0))
-        listening.setblocking(False)
-        listener = Listener(app, drain=1)
-        await listener.open([listening])
+        listener, address = await opened(app, drain=1)
         with socket.socket() as client:
-            client.connect(listening.getsockname())  # the kernel takes it; nobody here has yet
+            client.connect(address)  # the kernel takes it; nobody here has yet
             client.setblocking(False)
             for _ in range(turns):
                 await asyncio.sleep(0)
@@ -52,14 +58,11 @@ def test_who_has_been_accepted_may_ask_once(asked):
     """He is answered, and hung up on; who does not ask is hung up on after a while."""
 
     async def close_meanwhile() -> bytes:
-        listening = socket.create_server(("127.0.0.1", 0))
-        listening.setblocking(False)
-        listener = Listener(app, drain=5)
-        await listener.open([listening])
+        listener, address = await opened(app, drain=5)
         loop = asyncio.get_running_loop()
         with socket.socket() as client:
             client.setblocking(False)
-            await loop.sock_connect(client, listening.getsockname())
+            await loop.sock_connect(client, address)
             await turn()
             assert len(listener.server_state.connections) == 1
             closing = asyncio.ensure_future(listener.close())
@@ -87,14 +90,11 @@ def test_who_was_accepted_long_ago_and_never_asked_is_hung_up_on_at_once(is_old)
     """As is everybody who is idle: nothing but the loop's turns passes."""
 
     async def close() -> bool:
-        listening = socket.create_server(("127.0.0.1", 0))
-        listening.setblocking(False)
-        listener = Listener(app, drain=5)
-        await listener.open([listening])
+        listener, address = await opened(app, drain=5)
         loop = asyncio.get_running_loop()
         with socket.socket() as client:
             client.setblocking(False)
-            await loop.sock_connect(client, listening.getsockname())
+            await loop.sock_connect(client, address)
             await turn()
             (connection,) = listener.server_state.connections
             if is_old:
@@ -118,14 +118,11 @@ def test_the_end_waits_for_the_last_answer_and_no_longer():
         await app(scope, receive, send)
 
     async def close() -> tuple[bool, bytes]:
-        listening = socket.create_server(("127.0.0.1", 0))
-        listening.setblocking(False)
-        listener = Listener(slow, drain=5)
-        await listener.open([listening])
+        listener, address = await opened(slow, drain=5)
         loop = asyncio.get_running_loop()
         with socket.socket() as client:
             client.setblocking(False)
-            await loop.sock_connect(client, listening.getsockname())
+            await loop.sock_connect(client, address)
             await loop.sock_sendall(client, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
             await turn()
             closing = asyncio.ensure_future(listener.close())
