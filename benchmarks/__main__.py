@@ -25,7 +25,8 @@ BENCHMARKS = {
     "procfile": ("procfile",),
     "api": ("api",),
     "supervisord": ("supervisord",),
-    "modes": ("modes", "swap"),
+    "modes": ("modes", "request", "swap"),
+    "request": ("request",),
 }
 
 

@@ -1,10 +1,9 @@
-"""modes: small services as a process each, in one process, forked from one: memory, processor time, requests."""
+"""modes: small services as a process each, in one process, forked from one: memory, processor time, a restart."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -25,7 +24,6 @@ MODES = ("multi", "single", "forked")
 COUNTS = (3, 5, 10)
 #: Requests to each service before its memory is taken: what is made at the first ones belongs to it.
 WARM = 20
-REQUESTS = 2000
 PATIENCE = 60.0
 _OK = 200
 
@@ -48,20 +46,6 @@ class Apps(Launcher):
         (folder / "profiles").mkdir()
         (folder / "profiles" / "bench.toml").write_text("\n".join(lines), encoding="utf-8")
         return [*launcher_command(), "start", "--profile", "bench"]
-
-
-class Bare:
-    """One such app under bare uvicorn."""
-
-    name = "uvicorn"
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-
-    def prepare(self, folder: Path, services: Sequence[Service], command: Sequence[str]) -> list[str]:  # noqa: ARG002
-        shutil.copy(HERE / "small_app.py", folder / "small1.py")
-        words = ["--port", str(self._port), "--log-level", "warning", "--lifespan", "on"]
-        return [sys.executable, "-m", "uvicorn", "small1:app", *words]
 
 
 class Found(Struct, frozen=True):
@@ -117,84 +101,6 @@ def look(mode: str, count: int) -> Found:
         return Found(memory, spent, ready, time.monotonic() - began)
 
 
-def a_request(port: int, pids: set[int], path: str = "/health", count: int = REQUESTS) -> float:
-    """Microseconds of processor time that one of many requests costs those who answer it."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
-    before = 0.0
-    for number in range(WARM + count):
-        if number == WARM:
-            before = cpu(pids)
-        connection.request("GET", path)
-        connection.getresponse().read()
-    connection.close()
-    return (cpu(pids) - before) / count * 1e6
-
-
-def requests(rounds: int) -> list[Figure]:
-    """What the host adds to an app: to a request, and to memory."""
-    alone, bare, one, below = free_ports(4)
-    with (
-        running(Bare(bare), []) as uvicorn,
-        running(Apps("multi", [alone]), []) as multi,
-        running(Apps("single", [one]), []) as single,
-        running(Apps("single", [below], prefixed=True), []) as mounted,
-    ):
-        for run in (multi, single, mounted):
-            until_ready(run)
-        _until_answered(bare)
-        pids = {name: _served_by(run) for name, run in (("multi", multi), ("single", single), ("mounted", mounted))}
-        pids["uvicorn"] = {uvicorn.process.pid}
-        memory = {name: pss(found) for name, found in pids.items()}
-        runs = {
-            name: partial(a_request, port, pids[name], path)
-            for name, port, path in (
-                ("uvicorn", bare, "/health"),
-                ("multi", alone, "/health"),
-                ("single", one, "/health"),
-                ("mounted", below, "/s1/health"),
-            )
-        }
-        costs = {name: median(found) for name, found in interleave(rounds, runs).items()}
-    return [
-        Figure(
-            what=what,
-            ours=costs[name],
-            unit="µs",
-            peer="bare uvicorn",
-            theirs=costs["uvicorn"],
-            target=at_most(most, times=True),
-        )
-        for what, name, most in (
-            ("processor time of a request, one app", "multi", 1.03),
-            ("… in a shared process", "single", 1.03),
-            ("… below a prefix", "mounted", 1.15),
-        )
-    ] + [
-        Figure(
-            what="memory beyond bare uvicorn's, one app",
-            ours=memory["multi"] - memory["uvicorn"],
-            unit="MB",
-            target=at_most(3),
-        )
-    ]
-
-
-def _served_by(run: Running) -> set[int]:
-    status = Client(folder=run.folder / ".launcher" / "bench").status()
-    return {view.pid for view in status.instances if view.pid is not None}
-
-
-def _until_answered(port: int) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            return get(port, "/health")
-        except OSError:
-            if time.monotonic() > deadline:
-                raise CannotMeasure(f"nothing answers on port {port}") from None
-            time.sleep(0.01)
-
-
 #: By mode: at most so much of `multi`'s memory at 10 services, and of its processor time until all are ready.
 BOUNDS = {"single": (0.18, 0.15), "forked": (0.55, 0.2)}
 
@@ -226,5 +132,4 @@ def main(*, quick: bool) -> None:
                 )
                 for what, key, unit, most in wanted
             ]
-    figures += requests(3 if quick else 7)
     show("modes: FastAPI services with pydantic and SQLite", figures)

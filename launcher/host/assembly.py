@@ -20,10 +20,10 @@ from .boundary import FATAL, Boundary, Bounds
 from .component import Component
 from .composite import Composite
 from .current import component, entered
-from .gate import Gate
 from .importing import load
 from .patches import CannotReplace
 from .target import CannotServe
+from .turnstile import Turnstile
 
 
 def nothing() -> Mapping[str, str]:
@@ -137,7 +137,7 @@ class _Member:
         self.dependents: list[_Member] = []
         #: Whether nobody is served yet, so that an import holds up nobody.
         self.is_alone = True
-        self._gate = Gate(app.name)
+        self._gate = Turnstile(app.name)
         self._composite = composite
         self._boundary = boundary
         self._component: Component | None = None
@@ -225,7 +225,7 @@ class _Member:
         self._gate.shut(ending.why or "it has ended")
         if not ending.asked:
             sys.stderr.write(f"{self.app.name} has failed: {ending.why or 'it has ended'}\n")
-        await bounds.cancel()
+        await bounds.cancel(one.requests())
         self._boundary.lift(self.app.name)
         environment.forget(self.app.name)
         root_logger.forget(self.app.name)

@@ -2,7 +2,8 @@
 
 asyncio lets SystemExit and KeyboardInterrupt of any task through to whoever runs the loop, which ends the process. So
 each task that a component's code makes runs inside a `Contained`, which also adds up how long its steps keep the loop;
-and what a bare callback lets through is caught around the loop, which then turns on.
+and what a bare callback lets through is caught around the loop, which then turns on. A request's task is the server's,
+which lets nothing through; what it does is added up at the component's gate.
 
 Knows asyncio and whose code runs; nothing of what a component is.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from contextvars import ContextVar
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from .current import component
 from .exhausted import let_go
 
 if TYPE_CHECKING:
-    from .gate import Measures
+    from .turnstile import Measures
 
 #: How long tasks may take to end once they were cancelled, in seconds.
 LAST_BREATH = 0.5
@@ -41,13 +42,14 @@ class Bounds:
         self.measures = measures
         self.died = died
 
-    async def cancel(self) -> list[str]:
+    async def cancel(self, requests: Iterable[asyncio.Task[Any]] = ()) -> list[str]:
         """Cancel the tasks that are left, but for the one that asks; what those are that hold out is returned.
 
-        They are found among all tasks, so that a task costs nothing while it runs.
+        They are found among all tasks, so that a task costs nothing while it runs. Its `requests` are a server's tasks.
         """
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        left = [task for task in others if isinstance(one := task.get_coro(), Contained) and one.bounds is self]
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        own = {task for task in tasks if isinstance(one := task.get_coro(), Contained) and one.bounds is self}
+        left = own.union(requests)
         for task in left:
             task.cancel()
         if left:
@@ -64,7 +66,7 @@ def _told(task: asyncio.Task[Any]) -> str:
 class Contained(Coroutine[Any, Any, Any]):
     """A coroutine of a component, step by step. In all else it is the one inside.
 
-    Every request is a task and each of its steps comes through `send`: what that needs is looked up once.
+    Each step comes through `send`: what that needs is looked up once.
     """
 
     __slots__ = ("_inner", "_measures", "_send", "bounds")

@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from .boundary import FATAL
+from .gate import Tenure
 from .lifespan import Lifespan
 from .target import CannotServe, Unshareable
 
@@ -81,6 +82,11 @@ class Component:
         self._starting = starting
         self._over: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._lifespan: Lifespan | None = None
+        self._tenure: Tenure | None = None
+
+    def requests(self) -> list[asyncio.Task[Any]]:
+        """The tasks of those that it was given and has not answered."""
+        return self._tenure.tasks() if self._tenure is not None else []
 
     def stop(self) -> None:
         """Ask it to end; once is enough."""
@@ -88,9 +94,9 @@ class Component:
             self.due = asyncio.get_running_loop().time() + (self._stop_timeout or 0)
         self._end(ASKED)
 
-    def retire(self, emptied: Callable[[], Awaitable[None]]) -> None:
+    def retire(self, within: float) -> None:
         """Ask it to end when its requests have: another has come in its place, and has its gate and its listener."""
-        self._listener = _Left(emptied)
+        self._listener = _Left(self._tenure, within)
         self.stop()
 
     def fail(self, why: str) -> None:
@@ -134,7 +140,8 @@ class Component:
             with self._starting:
                 await self._unless_over(self._lifespan.start())
         if not self._over.done():
-            self._gate.open(app, state)
+            self._tenure = Tenure(app, state)
+            self._gate.open(self._tenure)
             await self._accept()
 
     async def _serve(self) -> None:
@@ -177,12 +184,14 @@ class Component:
 class _Left:
     """The door of a component that nobody comes to any more."""
 
-    def __init__(self, emptied: Callable[[], Awaitable[None]]) -> None:
-        self._emptied = emptied
+    def __init__(self, tenure: Tenure | None, drain: float) -> None:
+        self._tenure = tenure
+        self._drain = drain
 
     async def close(self) -> None:
-        """Wait until those that are in have left."""
-        await self._emptied()
+        """Return when those that are in have left or were cut off."""
+        if self._tenure is not None:
+            await self._tenure.emptied(self._drain)
 
 
 def code_of(error: BaseException) -> int:

@@ -52,24 +52,44 @@ class View(MutableMapping[bytes, bytes]):
         found = self.components.get(key)
         return self.components.setdefault(key, Variables(self.process)) if found is None else found
 
-    def _table(self) -> dict[bytes, bytes]:
-        own = self.own()
-        return self.process if own is None else own.seen
+    def seen(self) -> dict[bytes, bytes]:
+        """What whoever asks sees; as `own` has it, for the one that is asked with every request."""
+        name = component.get()
+        if name is None:
+            return self.process
+        found = self.components.get(name.key if type(name) is Start else name) or self.own()
+        return self.process if found is None else found.seen
 
     def __getitem__(self, key: bytes) -> bytes:
-        return self._table()[key]
+        return self.seen()[key]
 
     def __setitem__(self, key: bytes, value: bytes) -> None:
-        self._table()[key] = value
+        self.seen()[key] = value
 
     def __delitem__(self, key: bytes) -> None:
-        del self._table()[key]
+        del self.seen()[key]
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self._table())
+        return iter(self.seen())
 
     def __len__(self) -> int:
-        return len(self._table())
+        return len(self.seen())
+
+
+class _Environ(os._Environ[Any]):  # noqa: SLF001  (what `os.environ` is)
+    """`os.environ` as ever, but whether a variable is there is found out without exceptions, which a view makes dearer.
+
+    There are frameworks that look for some with every request (FastAPI, since it knows OpenTelemetry).
+    """
+
+    _data: View
+
+    def __contains__(self, name: object) -> bool:
+        return self.encodekey(name) in self._data.seen()
+
+    def get(self, name: Any, default: Any = None) -> Any:
+        value = self._data.seen().get(self.encodekey(name))
+        return default if value is None else self.decodevalue(value)
 
 
 _view: View | None = None
@@ -141,7 +161,10 @@ def _data() -> Any:
 
 
 def _keep_in(table: MutableMapping[bytes, bytes]) -> None:
-    os.environ._data = os.environb._data = table  # type: ignore[attr-defined]  # noqa: SLF001
+    one: Any
+    for one in (os.environ, os.environb):
+        one._data = table  # noqa: SLF001  (as above)
+        one.__class__ = _Environ if isinstance(table, View) else os._Environ  # noqa: SLF001
 
 
 def _encoded(variables: Mapping[str, str]) -> dict[bytes, bytes]:

@@ -7,27 +7,23 @@ prefix is found. Knows sockets and gates; nothing of when components start or wh
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator, Iterable
-from contextlib import suppress
+from collections.abc import Coroutine, Iterable
 from contextvars import copy_context
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from .composite import Composite
 from .current import component
-from .gate import GOES_AWAY, Gate
 from .listener import Listener
+from .turnstile import Turnstile
 
 if TYPE_CHECKING:
     import socket
-
-    from .gate import Measures
 
 #: How long connections of a port that nobody has any more may take to close, in seconds.
 _LAST_ANSWERS = 1.0
 
 
-class Expected(Gate):
+class Expected(Turnstile):
     """What answers under the prefix of a component that has not been started yet: 503, as for one that has failed."""
 
     strip = False
@@ -46,7 +42,7 @@ class Front(Composite):
         super().__init__(title=title)
         self._sockets = sockets
         self._expected: dict[str, Expected] = {}
-        self.listener = Listener(self._mounts, drain=_LAST_ANSWERS)
+        self.listener = Listener(self._mounts, drain=_LAST_ANSWERS, is_shared=True)
 
     @property
     def is_empty(self) -> bool:
@@ -89,20 +85,14 @@ class Front(Composite):
 class Part:
     """What a component has of a shared port; in the place of a listener of its own, and an ASGI app."""
 
-    def __init__(
-        self, front: Front, gate: Gate, *, component: str, service: str, prefix: str, strip: bool, drain: float
-    ) -> None:
+    def __init__(self, front: Front, gate: Turnstile, *, service: str, prefix: str, strip: bool, drain: float) -> None:
         self.front = front
         self._gate = gate
-        self._component = component
         self._drain = drain
         self.service = service
         self.prefix = prefix.rstrip("/")
         self.strip = strip
         self.started = False
-        self._requests: set[asyncio.Task[Any]] = set()
-        #: How to say something to each open web socket.
-        self._web_sockets: dict[asyncio.Task[Any], Any] = {}
         front.take_in(self)
 
     @property
@@ -128,14 +118,10 @@ class Part:
         if not self.started:
             return
         self.started = False
+        tenure = self._gate.tenure
         self._gate.shut("it has been asked to end")
-        for send in list(self._web_sockets.values()):
-            with suppress(Exception):  # it is closed already
-                await send({"type": "websocket.close", "code": GOES_AWAY})
-        if self._requests:
-            await asyncio.wait(self._requests, timeout=self._drain)
-        for task in self._requests:
-            task.cancel()
+        if tenure is not None:
+            await tenure.emptied(self._drain)
 
     def leave(self) -> bool:
         """Be mounted no more; whether nobody is left."""
@@ -146,18 +132,8 @@ class Part:
         """As a listener has it."""
         await self.front.listener.on_tick(counter)
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        component.set(self._component)  # for good: the task is this request's alone
-        task = asyncio.current_task()
-        assert task is not None
-        self._requests.add(task)
-        if scope["type"] == "websocket":
-            self._web_sockets[task] = send
-        try:
-            await Timed(self._gate(scope, receive, send), self._gate.measures)
-        finally:
-            self._requests.discard(task)
-            self._web_sockets.pop(task, None)
+    def __call__(self, scope: Any, receive: Any, send: Any) -> Coroutine[Any, Any, None]:
+        return self._gate(scope, receive, send)
 
 
 class Fronts:
@@ -201,42 +177,3 @@ class Fronts:
     def drop(self, front: Front) -> None:
         """Nobody is left at a port."""
         self._fronts = {address: one for address, one in self._fronts.items() if one is not front}
-
-
-class Timed:
-    """Awaits a coroutine step by step, and adds up how long its steps keep the event loop."""
-
-    __slots__ = ("_inner", "_measures")
-
-    def __init__(self, inner: Any, measures: Measures) -> None:
-        self._inner = inner
-        self._measures = measures
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        return self
-
-    def __iter__(self) -> Timed:
-        return self
-
-    def __next__(self) -> Any:
-        return self.send(None)
-
-    def send(self, value: Any) -> Any:
-        """Do the next step."""
-        began = perf_counter()
-        try:
-            return self._inner.send(value)
-        finally:
-            self._measures.busy += perf_counter() - began
-
-    def throw(self, *error: Any) -> Any:
-        """Do the next step with an exception."""
-        began = perf_counter()
-        try:
-            return self._inner.throw(*error)
-        finally:
-            self._measures.busy += perf_counter() - began
-
-    def close(self) -> None:
-        """End it here."""
-        self._inner.close()

@@ -1,7 +1,6 @@
 """What stands between a socket and an app: it lets requests in while the app is there, answers for it while it is not.
 
-The app can be exchanged between two requests. What passes is counted: requests, answers of 500 and above, seconds.
-Knows ASGI; nothing of lifespans, sockets or of who decides.
+The app can be exchanged between two requests. Knows ASGI; nothing of lifespans, sockets or of who decides.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import suppress
-from time import perf_counter
 from typing import Any
 
 from .current import component
@@ -17,59 +15,48 @@ from .exhausted import let_go
 
 #: When somebody who was told 503 may ask again, in seconds.
 RETRY_AFTER = 2
-FAILURE = 500
 #: Of web sockets whose component ends or is replaced: uvicorn's own code for it, "service restart".
 GOES_AWAY = 1012
 
 
-class Measures:
-    """What one component has done since it was first started. Seconds are the sums of all requests' and steps'."""
-
-    __slots__ = ("busy", "errors", "requests", "seconds", "under_way")
-
-    def __init__(self) -> None:
-        self.requests = 0
-        self.errors = 0
-        self.seconds = 0.0
-        #: Requests that have come and are not answered yet.
-        self.under_way = 0
-        #: How long its code has kept the event loop.
-        self.busy = 0.0
-
-    def told(self) -> dict[str, float]:
-        """All of it, as it is sent."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
-
 class Tenure:
-    """One app's time behind the gate, with the requests and web sockets that it was given and has not ended."""
+    """One app's time behind the gate, and what was let in meanwhile."""
 
-    __slots__ = ("_emptied", "app", "inside", "start", "state", "web_sockets")
+    __slots__ = ("app", "start", "state", "web_sockets")
 
     def __init__(self, app: Any, state: dict[str, Any]) -> None:
         self.app = app
-        #: As whose code it runs: of whoever opens the gate.
+        #: As whose code it runs: of whoever makes this.
         self.start = component.get()
         self.state = state
-        self.inside = 0
         #: How to say something to each open web socket.
         self.web_sockets: set[Any] = set()
-        self._emptied: asyncio.Future[None] | None = None
 
     async def emptied(self, within: float) -> None:
-        """Return when nothing is inside any more, or after so many seconds; web sockets are closed, as by a restart."""
+        """Return when what is inside has ended, or was cancelled after so many seconds.
+
+        Web sockets are closed, as by a restart.
+        """
         for send in list(self.web_sockets):
             with suppress(Exception):  # it is closed already
                 await send({"type": "websocket.close", "code": GOES_AWAY})
-        if self.inside:
-            self._emptied = asyncio.get_running_loop().create_future()
-            await asyncio.wait([self._emptied], timeout=within)
+        if tasks := self.tasks():
+            _, late = await asyncio.wait(tasks, timeout=within)
+            for task in late:
+                task.cancel()
 
-    def left(self) -> None:
-        """One has ended."""
-        self.inside -= 1
-        if not self.inside and self._emptied is not None and not self._emptied.done():
-            self._emptied.set_result(None)
+    def tasks(self) -> list[asyncio.Task[Any]]:
+        """The tasks of what is inside: found among all tasks, so that a request costs nothing while it runs."""
+        return [task for task in asyncio.all_tasks() if self._has_let_in(task.get_coro())]
+
+    def _has_let_in(self, one: Any) -> bool:
+        """Whether a gate has let it in, by what it awaits, and what that awaits."""
+        while one is not None:
+            code = getattr(one, "cr_code", None)
+            if code is not None and code.co_name == "__call__" and one.cr_frame.f_locals.get("tenure") is self:
+                return True
+            one = getattr(one, "cr_await", None)
+        return False
 
 
 class Gate:
@@ -80,7 +67,6 @@ class Gate:
         #: Whose time it is; None: nobody's.
         self.tenure: Tenure | None = None
         self._why = "it has not started yet"
-        self.measures = Measures()
 
     @property
     def openapi_url(self) -> str | None:
@@ -88,55 +74,28 @@ class Gate:
         url: str | None = getattr(self.tenure and self.tenure.app, "openapi_url", "/openapi.json")
         return url
 
-    def open(self, app: Any, state: dict[str, Any]) -> None:
-        """Let requests in from now on, each with a copy of `state`."""
-        self.tenure = Tenure(app, state)
+    def open(self, tenure: Tenure) -> None:
+        """Let requests in from now on, each with a copy of its state."""
+        self.tenure = tenure
 
     def shut(self, why: str) -> None:
         """Answer 503 from now on; those that are in go on."""
         self.tenure, self._why = None, why
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        measures, tenure = self.measures, self.tenure
-        measures.requests += 1
+        tenure = self.tenure
         if tenure is None:
-            measures.errors += 1
             await self._refuse(scope, send)
             return
-        component.set(tenure.start)  # for good: the task is this request's alone
         scope["state"] = tenure.state.copy()
-        tenure.inside += 1
-        if scope["type"] != "http":
-            tenure.web_sockets.add(send)
-            try:
-                await tenure.app(scope, receive, send)
-            except MemoryError as error:
-                let_go(error)
-                raise
-            finally:
-                tenure.web_sockets.discard(send)
-                tenure.left()
-            return
-        measures.under_way += 1
-        began = perf_counter()
-
-        def noting(message: Any) -> Any:
-            if message["type"] == "http.response.start" and message["status"] >= FAILURE:
-                measures.errors += 1
-            return send(message)
-
         try:
-            await tenure.app(scope, receive, noting)
-        except (Exception, SystemExit) as error:
-            measures.errors += 1
+            await tenure.app(scope, receive, send)
+        except MemoryError as error:
             let_go(error)
             raise
-        finally:
-            tenure.left()
-            measures.under_way -= 1
-            measures.seconds += perf_counter() - began
 
     async def _refuse(self, scope: Any, send: Any) -> None:
+        component.set(self._name)  # its log says so
         kind = "http"
         if scope["type"] == "websocket":
             if "websocket.http.response" not in scope.get("extensions", {}):

@@ -20,7 +20,6 @@ from .component import Component, Ending
 from .current import component as current
 from .current import entered
 from .front import Expected, Fronts
-from .gate import Tenure
 from .importing import MainThread, full_collections_put_off, load
 from .isolation import Isolation
 from .lag import Watch
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     import socket
 
     from .blame import Blame
+    from .gate import Tenure
     from .output import Output
 
 
@@ -255,14 +255,13 @@ class Host:
             self._renewed(order.name, order.generation, Renewal(str(error), is_done=False, needs_process=True))
             return
 
-        def come_in(app: Any, state: dict[str, Any]) -> None:
+        def come_in(tenure: Tenure) -> None:
             late.cancel()
-            tenure = place.gate.tenure or Tenure(None, {})
-            place.gate.open(app, state)
+            place.gate.open(tenure)
             self.boundary.draw(order.name, bounds)
             place.component, place.coming, place.order = component, None, order
             place.generation, place.since = order.generation, time.time()
-            old.retire(lambda: tenure.emptied(order.drain))
+            old.retire(order.drain)
             modules = "1 module" if len(own) == 1 else f"{len(own)} modules"
             self._renewed(order.name, order.generation, Renewal(f"{modules} of its own imported anew"))
 
@@ -296,7 +295,7 @@ class Host:
             return
         late.cancel()
         place.coming = None
-        await bounds.cancel()
+        await bounds.cancel(component.requests())
         environment.forget(order.start)
         if self._overdue == order.name:
             self._overdue = ""  # it has been told
@@ -307,7 +306,7 @@ class Host:
 
     async def _end(self, order: Order, place: Place, component: Component, bounds: Bounds, ending: Ending) -> None:
         """A component has ended: see to its tasks, and to its place, unless another has that by now."""
-        if left := await bounds.cancel():
+        if left := await bounds.cancel(component.requests()):
             told = ", ".join(left)
             sys.stderr.write(
                 f'"{order.target}" has ended, but not all of its tasks, though they were cancelled: {told}\n'

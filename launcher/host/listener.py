@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +78,26 @@ class Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # which of 
             super().shutdown()
 
 
+class _ServersOwn:
+    """The event loop as a protocol uses it; but tasks are made as asyncio makes them if nobody says otherwise."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.create_task = partial(asyncio.Task, loop=loop)
+        self.call_later = loop.call_later
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loop, name)
+
+
+class SharedProtocol(Protocol):
+    """Of a process that components share. The gate holds a request within its bounds: its task needs no others."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.loop: Any = _ServersOwn(self.loop)
+
+
 class _Connections(set[Any]):
     """Those that are open; uvicorn takes each out when it has closed."""
 
@@ -97,12 +118,12 @@ class _Connections(set[Any]):
 class Listener(uvicorn.Server):
     """uvicorn's, which accepts between `open` and `close`."""
 
-    def __init__(self, app: Any, *, drain: float) -> None:
+    def __init__(self, app: Any, *, drain: float, is_shared: bool = False) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
                 interface="asgi3",
-                http=Protocol,
+                http=SharedProtocol if is_shared else Protocol,
                 lifespan="off",
                 log_config=None,
                 log_level=None,

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from .current import Start
 from .description import Description
 from .front import Front, Fronts, Part
-from .gate import Gate
 from .listener import Listener
+from .turnstile import Turnstile
 
 if TYPE_CHECKING:
     import asyncio
@@ -58,13 +58,13 @@ class Place:
     """Where a component lives: its sockets, and the gate that answers on them whether it is there or not."""
 
     def __init__(self, order: Order, sockets: list[socket.socket], fronts: Fronts) -> None:
-        self.gate = Gate(order.name)
+        self.gate = Turnstile(order.name)
         self.sockets = sockets
         self.part: Part | None = None
         if order.prefix is not None and sockets:
             self.part = _part(order, self.gate, fronts.at(sockets, title=order.environment.get("LAUNCHER_PROFILE", "")))
             self.sockets = []
-        self.listener: Listener | Part = self.part or Listener(self.gate, drain=order.drain)
+        self.listener: Listener | Part = self.part or Listener(self.gate, drain=order.drain, is_shared=True)
         #: The latest start.
         self.order = order
         self.generation = order.generation
@@ -90,11 +90,10 @@ class Place:
             one.close()
 
 
-def _part(order: Order, gate: Gate, front: Front) -> Part:
+def _part(order: Order, gate: Turnstile, front: Front) -> Part:
     return Part(
         front,
         gate,
-        component=order.name,
         service=order.environment.get("LAUNCHER_SERVICE", order.name),
         prefix=order.prefix or "",
         strip=order.strip_prefix,

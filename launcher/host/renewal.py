@@ -10,12 +10,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from .gate import Gate
+    from .gate import Gate, Tenure
 
     class Space(Protocol):
         """A place: a gate, and a door for requests."""
 
-        gate: Gate
+        @property
+        def gate(self) -> Gate: ...
 
         @property
         def listener(self) -> Any: ...
@@ -32,15 +33,15 @@ class Renewal(NamedTuple):
 class Beside:
     """A gate and a door that are a component's only once it has come in; before, it has nothing to shut or to close."""
 
-    def __init__(self, space: Space, come_in: Callable[[Any, dict[str, Any]], None]) -> None:
+    def __init__(self, space: Space, come_in: Callable[[Tenure], None]) -> None:
         self._space = space
         self._come_in = come_in
         self.is_in = False
 
-    def open(self, app: Any, state: dict[str, Any]) -> None:
+    def open(self, tenure: Tenure) -> None:
         """Let the next request in to this one."""
         self.is_in = True
-        self._come_in(app, state)
+        self._come_in(tenure)
 
     def shut(self, why: str) -> None:
         """As the gate has it."""

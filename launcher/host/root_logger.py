@@ -8,10 +8,13 @@ any component it is the process's. Which component runs is `current`'s to say.
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING
 
 from . import patches
 from .current import component
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _HELD = "_by_component"
 
@@ -58,10 +61,10 @@ def _own(root: logging.Logger) -> _Own:
 def install() -> list[patches.Applied]:
     """Divide the root logger among components; raises CannotReplace where this Python's is another."""
     root = logging.root
-    # What a logger finds enabled it keeps in a cache, which knows nothing of components.
     applied = patches.apply([patches.Replacement(logging.Logger, "isEnabledFor", _enabled, ((1, "level"),))])
     root.__dict__[_HELD] = {None: _Own(root.__dict__.pop("handlers"), root.__dict__.pop("level"))}
     root.__class__ = _Root
+    root.manager._clear_cache()  # type: ignore[attr-defined]  # noqa: SLF001  (it knows nothing of components)
     return applied
 
 
@@ -72,6 +75,7 @@ def uninstall(applied: list[patches.Applied]) -> None:
     root.__class__ = logging.RootLogger
     root.handlers, root.level = own.handlers, own.level
     patches.undo(applied)
+    root.manager._clear_cache()  # type: ignore[attr-defined]  # noqa: SLF001  (what was kept there means nothing else)
 
 
 def forget(name: str) -> None:
@@ -79,10 +83,31 @@ def forget(name: str) -> None:
     logging.root.__dict__.get(_HELD, {}).pop(name, None)
 
 
-def _enabled(_original: Any) -> Any:
+def _enabled(original: Callable[[logging.Logger, int], bool]) -> Callable[[logging.Logger, int], bool]:
+    """A logger keeps in a cache what it finds enabled; None there stands for whatever the root logger's level says."""
+
     def is_enabled_for(logger: logging.Logger, level: int) -> bool:
-        if logger.disabled or logger.manager.disable >= level:
+        if logger.disabled:
             return False
-        return level >= logger.getEffectiveLevel()
+        cache = logger._cache  # type: ignore[attr-defined]  # noqa: SLF001  (setLevel and logging.disable clear it)
+        try:
+            found = cache[level]
+        except KeyError:
+            with logging._lock:  # type: ignore[attr-defined]  # noqa: SLF001  (as Logger.isEnabledFor has it)
+                found = None if _is_up_to_root(logger, level) else original(logger, level)
+                cache[level] = found
+        return level >= logging.root.level if found is None else found
 
     return is_enabled_for
+
+
+def _is_up_to_root(logger: logging.Logger, level: int) -> bool:
+    """Whether nothing before the root logger, nor `logging.disable`, says if a logger has a level."""
+    if logger.manager.disable >= level or type(logger).getEffectiveLevel is not logging.Logger.getEffectiveLevel:
+        return False
+    one: logging.Logger | None = logger
+    while one is not None and one is not logging.root:
+        if one.level:
+            return False
+        one = one.parent
+    return one is not None

@@ -15,7 +15,7 @@ import sys
 from contextlib import suppress
 from typing import Any
 
-from .gate import Gate
+from .gate import Gate, Tenure
 from .listener import Listener, loop_factory
 
 #: Bytecode is rewritten when it has run eight times.
@@ -43,7 +43,7 @@ def warm() -> None:
 
 async def _serve(app: Any) -> None:
     gate = Gate("warm")
-    gate.open(app, {})
+    gate.open(Tenure(app, {}))
     listener = Listener(gate, drain=1.0)
     # The protocol is said so that asyncio sets TCP_NODELAY: each answer would wait 40 ms for an acknowledgement.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as bound:

@@ -115,7 +115,7 @@ def test_each_reads_its_own(two, ask):
 
 def test_the_object_stays_the_same_and_comes_back_as_it_was(monkeypatch):
     monkeypatch.setenv(NAME, "before")
-    before, table = os.environ, os.environ._data
+    before, kind, table = os.environ, type(os.environ), os.environ._data
     functions = (os.putenv, os.system, threading.Thread.start, subprocess._fork_exec, _thread.start_new_thread)
     environment.install()
     environment.install()
@@ -126,6 +126,7 @@ def test_the_object_stays_the_same_and_comes_back_as_it_was(monkeypatch):
         environment.uninstall()
         environment.uninstall()
     assert os.environ is before
+    assert type(os.environ) is type(os.environb) is kind
     assert os.environ._data is os.environb._data is table
     assert os.environ[NAME] == "changed by the host"
     assert functions == (
@@ -154,6 +155,22 @@ def test_one_has_what_it_was_given_and_nothing_else(two):
         assert set(os.environ) == {NAME, "PATH"}
     assert environment.variables_of("red") == {NAME: "red", "PATH": os.environ["PATH"]}
     assert environment.variables_of(None) == dict(os.environ)
+
+
+def test_what_is_there_is_found_as_ever(two):
+    """By text and by bytes; what no variable can be called is refused in the same words."""
+    with entered("red"):
+        assert (NAME in os.environ, "LAUNCHER_TEST_NONE" in os.environ) == (True, False)
+        assert (NAME.encode() in os.environb, b"LAUNCHER_TEST_NONE" in os.environb) == (True, False)
+        assert os.environ.get("LAUNCHER_TEST_NONE") is os.environb.get(b"LAUNCHER_TEST_NONE") is None
+        assert os.environ.get("LAUNCHER_TEST_NONE", "else") == "else"
+        assert os.environb.get(NAME.encode()) == b"red"
+        with pytest.raises(KeyError, match="LAUNCHER_TEST_NONE"):
+            os.environ["LAUNCHER_TEST_NONE"]
+    for ask in (lambda: 3 in os.environ, lambda: os.environ.get(3), lambda: "text" in os.environb):
+        for name in ("red", None):
+            with entered(name), pytest.raises(TypeError, match="expected"):
+                ask()
 
 
 def test_given_anew_it_has_the_new_ones(two):

@@ -113,6 +113,31 @@ def test_sys_exit_ends_the_component_alone(host, calm, request_, code):
         assert rude.ask("/").status == 503
 
 
+@pytest.mark.parametrize("prefix", [None, "/rude"], ids=["its own port", "a shared one"])
+def test_what_is_under_way_is_cut_off_when_its_component_dies(host, calm, prefix):
+    """Nobody is left to answer it; it would wait for ever."""
+    rude = host.start(
+        "rude",
+        """
+        import asyncio, sys
+
+        async def app(scope, receive, send):
+            assert scope["type"] == "http"
+            if scope["path"].endswith("/wait"):
+                asyncio.get_running_loop().call_later(0.05, sys.exit, 3)
+                await asyncio.sleep(60)
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+        """,
+        prefix=prefix,
+    )
+    while rude.ask(f"{prefix or ''}/").status == 503:
+        pass
+    assert rude.ask(f"{prefix or ''}/wait").status == 500
+    assert host.ended("rude").why == "it called sys.exit(3)"
+    assert calm.ask("/").text == "calm"
+
+
 @pytest.mark.parametrize("rude", ["sys.exit(3)", "1 / 0", "raise RecursionError"])
 def test_a_request_that_raises_costs_itself_alone(host, calm, rude):
     component = host.start_ready("rude", asgi(request=f"if scope['path'] == '/rude': {rude}"))

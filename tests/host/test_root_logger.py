@@ -94,6 +94,49 @@ def test_a_logger_s_own_level_goes_before(caplog: pytest.LogCaptureFixture) -> N
         logging.disable(logging.NOTSET)
 
 
+def test_what_was_found_once_is_asked_anew_when_a_level_changes() -> None:
+    """A component's own level, or one on the way to the root logger; what is disabled, and what is so no more."""
+    library = logging.getLogger("shared.library")
+
+    def found() -> list[bool]:
+        answers = []
+        for name in ("web", "db"):
+            with entered(name):
+                answers.append(library.isEnabledFor(logging.INFO))
+        return answers
+
+    set_up("web", "INFO")
+    assert found() == [True, False]
+    with entered("db"):
+        logging.root.setLevel(logging.INFO)
+    assert found() == [True, True]
+    with entered("web"):
+        logging.root.setLevel(logging.ERROR)
+    assert found() == [False, True]
+    logging.getLogger("shared").setLevel(logging.DEBUG)
+    try:
+        assert found() == [True, True]
+        logging.disable(logging.INFO)
+        assert found() == [False, False]
+        logging.disable(logging.NOTSET)
+        assert found() == [True, True]
+    finally:
+        logging.disable(logging.NOTSET)
+        logging.getLogger("shared").setLevel(logging.NOTSET)
+    assert found() == [False, True]
+
+
+def test_a_logger_may_have_its_own_way_to_its_level() -> None:
+    class Loud(logging.Logger):
+        def getEffectiveLevel(self) -> int:  # noqa: N802  (as logging has it)
+            return logging.DEBUG
+
+    loud = Loud("loud")
+    loud.parent = logging.root
+    with entered("web"):
+        assert loud.isEnabledFor(logging.DEBUG)
+
+
 def test_uninstalled_everything_is_as_it_was() -> None:
     """For the process; whoever has the logger object has the same one."""
     root, handlers = logging.root, list(logging.root.handlers)
