@@ -54,7 +54,8 @@ def test_an_answer_in_two_parts_goes_out_at_once(write):
 
         async def app(scope, receive, send):
             assert scope["type"] == "http"
-            (transport,) = [one for one in gc.get_objects() if type(one).__name__ == "_SelectorSocketTransport"]
+            kinds = ("_SelectorSocketTransport", "TCPTransport")  # asyncio's, uvloop's
+            (transport,) = [one for one in gc.get_objects() if type(one).__name__ in kinds]
             told = transport.get_extra_info("socket").getsockopt(6, 1)
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": str(told).encode()})
