@@ -52,8 +52,8 @@ class Tenure:
     def _has_let_in(self, one: Any) -> bool:
         """Whether a gate has let it in, by what it awaits, and what that awaits."""
         while one is not None:
-            code = getattr(one, "cr_code", None)
-            if code is not None and code.co_name == "__call__" and one.cr_frame.f_locals.get("tenure") is self:
+            frame = getattr(one, "cr_frame", None)  # None: of C code
+            if frame is not None and frame.f_code.co_name == "__call__" and frame.f_locals.get("tenure") is self:
                 return True
             one = getattr(one, "cr_await", None)
         return False

@@ -61,8 +61,29 @@ _CLOSE = (b"connection", b"close")
 _LOG = logging.getLogger("uvicorn.error")
 
 
+class _ServersOwn:
+    """The event loop as protocols use it where components share it: a request's task is made as asyncio makes it.
+
+    The gate holds a request within its bounds, so its task needs none; nor has it any of who was asked before on the
+    same connection.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.create_task = partial(asyncio.Task, loop=loop)
+        self.call_later = loop.call_later
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loop, name)
+
+
 class Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # which of uvicorn's it is depends on what is there
     """uvicorn's, but who was accepted a moment ago and has not asked yet is not hung up on: to him nothing was idle."""
+
+    def __init__(self, *given: Any, servers_own: _ServersOwn | None = None, **named: Any) -> None:
+        super().__init__(*given, **named)
+        if servers_own is not None:
+            self.loop: Any = servers_own
 
     def connection_made(self, transport: Any) -> None:
         """A client has been accepted."""
@@ -76,26 +97,6 @@ class Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # which of 
             self.loop.call_later(left, super().shutdown)
         else:
             super().shutdown()
-
-
-class _ServersOwn:
-    """The event loop as a protocol uses it; but tasks are made as asyncio makes them if nobody says otherwise."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self.create_task = partial(asyncio.Task, loop=loop)
-        self.call_later = loop.call_later
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._loop, name)
-
-
-class SharedProtocol(Protocol):
-    """Of a process that components share. The gate holds a request within its bounds: its task needs no others."""
-
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
-        self.loop: Any = _ServersOwn(self.loop)
 
 
 class _Connections(set[Any]):
@@ -116,14 +117,18 @@ class _Connections(set[Any]):
 
 
 class Listener(uvicorn.Server):
-    """uvicorn's, which accepts between `open` and `close`."""
+    """uvicorn's, which accepts between `open` and `close`. `is_shared`: the process is that of several components."""
 
     def __init__(self, app: Any, *, drain: float, is_shared: bool = False) -> None:
+        # uvicorn calls it for each connection, whether or not it is the class that it is said to be.
+        protocol: Any = (
+            partial(Protocol, servers_own=_ServersOwn(asyncio.get_running_loop())) if is_shared else Protocol
+        )
         super().__init__(
             uvicorn.Config(
                 app,
                 interface="asgi3",
-                http=SharedProtocol if is_shared else Protocol,
+                http=protocol,
                 lifespan="off",
                 log_config=None,
                 log_level=None,

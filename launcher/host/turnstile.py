@@ -100,11 +100,13 @@ class Turnstile(Gate):
     async def _keep_open(self, tenure: Tenure, scope: Any, receive: Any, send: Any) -> None:
         """Let a web socket in."""
         tenure.web_sockets.add(send)
-        work = _awaited(tenure.app(scope, receive, send))
         task = asyncio.current_task()
-        is_timed = task is not None and isinstance(task.get_coro(), Contained)
         try:
-            await (work if is_timed else _onward(work, None, self.measures))
+            work = _awaited(tenure.app(scope, receive, send))
+            if task is not None and isinstance(task.get_coro(), Contained):
+                await work  # its steps are added up already
+            else:
+                await _onward(work, None, self.measures)
         except MemoryError as error:
             let_go(error)
             raise
@@ -132,4 +134,5 @@ def _onward(work: Any, waited_for: Any, measures: Measures) -> Generator[Any, An
         except StopIteration as end:
             return end.value
         finally:
+            given = None  # an exception that has come out of here would hold on to itself
             measures.busy += perf_counter() - began
