@@ -315,7 +315,7 @@ class CommandRefused(PlanError):
     status = 1
     title = "command refused"
     cause = "A gate that the restarted service needs cannot open, so stopping it now would leave it down."
-    general_remedy = "Start what it depends on first, or use --force."
+    general_remedy = "Start what it depends on first, or use --force, which starts that, too."
 
 
 # 3xxx: processes -----------------------------------------------------------------------------------------------

@@ -110,7 +110,7 @@ def _restart(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--force",
         action="store_true",
-        help="restart even if the gates cannot open again; end what shares a process before it starts anew",
+        help="start what they depend on, too; end what shares a process before it starts anew",
     )
 
 

@@ -54,7 +54,7 @@ TEXTS = {
         "restart services",
         (
             "Stops and starts services, and dependents whose edge says on_loss = restart. A service whose gates could "
-            "not open again is left as it is, unless --force. One that shares its process (docs/merging.md) starts "
+            "not open again is left as it is; --force starts what it depends on, too. One that shares its process (docs/merging.md) starts "
             "anew beside itself, its code imported anew."
         ),
         "launcher restart orders",

@@ -55,7 +55,7 @@ WAIT = Parameter(
     "takes.",
     float,
 )
-FORCE = Parameter("force", "Restart even if the gates cannot open again.", bool)
+FORCE = Parameter("force", "Start what they depend on, too, and end what shares a process before it starts anew.", bool)
 NAMED = Parameter("named", "A completed task among the services runs again.", bool)
 SHOW = Parameter(
     "output",

@@ -92,13 +92,18 @@ def _start(stage: Stage, asked: StartAsked) -> None:
             entry = move(life.phase, Trigger.START)
             answer = "has completed already" if life.phase is Phase.COMPLETED else entry.answer if entry else ""
         else:
-            life.wish, life.by = Wish.UP, asked.by
-            life.wanted_generation = life.generation
-            life.tally = Tally()
-            answer = stage.fire(life, Trigger.START, Reason(text=asked.by))
+            answer = _raise(stage, life, asked.by)
         if explicit:
             answers.append(f"{life.label} {answer}")
     start_up.answers = tuple(answers)
+
+
+def _raise(stage: Stage, life: Life, by: str) -> str:
+    """Want an instance up that is not, as if it had never failed. The answer for a command."""
+    life.wish, life.by = Wish.UP, by
+    life.wanted_generation = life.generation
+    life.tally = Tally()
+    return stage.fire(life, Trigger.START, Reason(text=by))
 
 
 def _is_left_alone(life: Life, *, explicit: bool) -> bool:
@@ -157,8 +162,12 @@ def _restart(stage: Stage, asked: RestartAsked) -> None:
             if life.is_alive and isinstance(gate, gates.Never):
                 raise CommandRefused(
                     f"{life.label} is not restarted: {gate.text}, so it could not start again",
-                    remedy=f"Start {', '.join(gate.causes)} first, or use --force.",
+                    remedy=f"Start {', '.join(gate.causes)} first, or use --force, which starts what {life.label} depends on, too.",
                 )
+    else:
+        for life in stage.board.with_dependencies(lives):
+            if life not in lives and not _is_left_alone(life, explicit=False):
+                _raise(stage, life, f"{asked.by}, for what depends on it restarts")
     followers = [life for life in stage.board.followers(lives, {OnLoss.RESTART}) if life.phase in RUNS and life.wanted]
     seen_to = set() if asked.force else exchange.begin_all(stage, lives, asked.by)
     for life in lives:

@@ -213,7 +213,7 @@ class StopAsked(Struct, frozen=True, kw_only=True):
 
 
 class RestartAsked(Struct, frozen=True, kw_only=True):
-    """Somebody wants `services` to be stopped and started again; `force`: whatever their gates say."""
+    """Somebody wants `services` to be stopped and started again; `force`: with what they depend on."""
 
     services: tuple[str, ...]
     by: str

@@ -157,13 +157,29 @@ def test_restart_takes_one_and_the_dependents_whose_edge_says_so():
 
 
 def test_restart_is_refused_when_a_gate_could_not_open():
-    """It goes on as it is; --force restarts all the same."""
+    """It goes on as it is; --force starts what is missing, too, and leaves alone what is not."""
     rehearsal = up(Rehearsal(shop()))
     rehearsal.stop("catalog")
     (outcome,) = rehearsal.restart("orders")
     assert "orders is not restarted: catalog is stopped" in outcome.error.sentence
     assert rehearsal.state("orders") is State.READY
-    rehearsal.restart("orders", force=True)
+    generation = rehearsal.view("migrate").generation
+    outcomes = rehearsal.restart("orders", force=True)
+    assert rehearsal.view("orders").waits_for == ("catalog (healthy)",)
+    rehearsal.passes("catalog")
+    rehearsal.passes("orders")
+    assert outcomes[0].ok
+    assert rehearsal.state("catalog") is rehearsal.state("orders") is State.READY
+    assert rehearsal.view("migrate").generation == generation
+
+
+def test_a_restart_by_force_says_what_did_not_come_up():
+    """It is skipped where what it depends on fails, as in any start."""
+    rehearsal = up(Rehearsal(shop()))
+    rehearsal.stop("catalog")
+    outcomes = rehearsal.restart("orders", force=True)
+    rehearsal.stop("catalog")
+    assert not outcomes[0].ok
     assert rehearsal.state("orders") is State.SKIPPED
 
 
