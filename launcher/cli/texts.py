@@ -54,8 +54,8 @@ TEXTS = {
         "restart services",
         (
             "Stops and starts services, and dependents whose edge says on_loss = restart. A service whose gates could "
-            "not open again is left as it is; --force starts what it depends on, too. One that shares its process (docs/merging.md) starts "
-            "anew beside itself, its code imported anew."
+            "not open again is left as it is; --force starts what it depends on, too. One that shares its process "
+            "(docs/merging.md) starts anew beside itself, its code imported anew."
         ),
         "launcher restart orders",
     ),

@@ -162,7 +162,7 @@ def _restart(stage: Stage, asked: RestartAsked) -> None:
             if life.is_alive and isinstance(gate, gates.Never):
                 raise CommandRefused(
                     f"{life.label} is not restarted: {gate.text}, so it could not start again",
-                    remedy=f"Start {', '.join(gate.causes)} first, or use --force, which starts what {life.label} depends on, too.",
+                    remedy=f"Start {', '.join(gate.causes)} first, or use --force, which starts what it needs, too.",
                 )
     else:
         for life in stage.board.with_dependencies(lives):

@@ -138,9 +138,7 @@ class Life:
     @property
     def check_shown(self) -> str:
         """Its check for people, as the profile has it: what was filled in may be secret."""
-        if self.service.health is not None:
-            return self.service.health.check
-        return "its host's report" if self.service.app is not None else ""
+        return self.service.check or ("its host's report" if self.service.app is not None else "")
 
     def view(self) -> InstanceView:
         """The instance as others may see it."""

@@ -91,7 +91,7 @@ def _facts(plan: Plan, name: str) -> Iterator[tuple[str, str]]:
         yield "from" if instances[0].is_forked else "in", place
     yield from _reached(service, instances)
     if service.health is not None:
-        yield "health", service.health.check
+        yield "health", service.check
     for edge in plan.edges_from(name):
         yield "after", f"{edge.dependency}: {_note(edge)}, {_why(edge, plan.services[edge.dependency])}"
     if service.env:

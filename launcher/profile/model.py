@@ -9,7 +9,9 @@ elsewhere (no `from __future__ import annotations`): msgspec would have to compi
 from typing import Annotated, Literal
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
+from launcher.profile.prefixes import normal_prefix
 from launcher.profile.terms import (
     Condition,
     EngineName,
@@ -81,7 +83,10 @@ class Health(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     http: Annotated[
         str | None,
-        says("A path on the service's own port, or a URL. Healthy when the answer's status is below 400."),
+        says(
+            "A path on the service's own port, under its prefix if it has one, or a URL. "
+            "Healthy when the answer's status is below 400."
+        ),
     ] = None
     status: Annotated[int | list[int] | None, says("The HTTP status, or statuses, that count as healthy.")] = None
     headers: Annotated[dict[str, str], says("Request headers of the HTTP probe.")] = field(default_factory=dict)
@@ -234,6 +239,14 @@ class Service(Defaults, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def is_task(self) -> bool:
         return self.kind is Kind.TASK
+
+    @property
+    def check(self) -> str:
+        """Its check for people, empty if it has none. A path is asked for under the service's prefix, and shown so."""
+        if self.health is None:
+            return ""
+        path, prefix = self.health.http or "", normal_prefix(self.prefix or "")
+        return (replace(self.health, http=prefix + path) if path.startswith("/") else self.health).check
 
     @property
     def holds_socket(self) -> bool:

@@ -20,6 +20,26 @@ SHOP = plan_of(
 )
 
 
+def test_the_path_of_a_check_is_shown_as_it_is_asked_for() -> None:
+    """Under the service's prefix; a URL is somebody else's, and stays."""
+    shown = describe(
+        plan_of(
+            {
+                "api": {"app": "shop:api", "prefix": "/api/", "health": {"http": "/healthz"}},
+                "web": {"app": "shop:web", "prefix": "/web", "health": {"http": "http://127.0.0.1:1/healthz"}},
+                "root": {"app": "shop:root", "prefix": "/", "health": {"http": "/healthz"}},
+                "plain": {"app": "shop:plain", "health": {"http": "/healthz"}},
+            }
+        )
+    )
+    assert [line.split()[1:] for line in shown.splitlines() if line.split()[:1] == ["health"]] == [
+        ["http", "/api/healthz"],
+        ["http", "http://127.0.0.1:1/healthz"],
+        ["http", "/healthz"],
+        ["http", "/healthz"],
+    ]
+
+
 def test_describe() -> None:
     """Layer by layer: what runs, where, after what and why; no value of the environment."""
     assert describe(SHOP) == dedent("""\
