@@ -37,6 +37,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
+    from launcher.control.claims import Claims  # noqa: PLC0415
     from launcher.control.running import Lock  # noqa: PLC0415
     from launcher.engines.supervisord.beginning import resting, wanted  # noqa: PLC0415
     from launcher.engines.supervisord.client import Supervisor, Unreachable  # noqa: PLC0415
@@ -57,6 +58,7 @@ def _run(words: list[str]) -> int:
     lock = Lock(folder)
     if not lock.acquire(given.plan.profile):
         raise EngineCannot(f"another launcher runs in {folder}", remedy="`launcher status` tells which.")
+    Claims().keep(one.port for one in given.plan.instances.values())
     notes: list[str] = []
     store = FileStore(folder / "state.json", notes.append)
     memory = store.load()

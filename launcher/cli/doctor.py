@@ -66,7 +66,7 @@ def _look(args: Namespace) -> Seen:
         target = target_of(args)
         profile, folder = target.profile, target.folder
         memory = _memory(folder)
-        plan = target.plan(recorded=memory.ports() if memory else {})
+        plan = target.plan(memory=memory)
     except NoProject:
         raise
     except ProblemsFound as error:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 def start(args: Namespace) -> int:
     """Start what was asked for; the exit status."""
     from launcher.cli.target import keep, start_target  # noqa: PLC0415
+    from launcher.control.claims import Claims  # noqa: PLC0415
     from launcher.control.running import Lock  # noqa: PLC0415
     from launcher.profile.model import EngineName  # noqa: PLC0415
 
@@ -49,7 +50,7 @@ def start(args: Namespace) -> int:
     notes: list[str] = []
     store = FileStore(target.folder / "state.json", notes.append)
     memory = store.load()
-    plan = target.plan(recorded=memory.ports() if memory else {})
+    plan = target.plan(memory=memory, claims=Claims())
     services = target.services
     if not plan.procfile:  # whether a process of a Procfile listens is its own affair, as with honcho
         refuse_taken_ports(plan, services)

@@ -96,6 +96,7 @@ def _export(target: Target) -> None:
     """Write the configuration and the plan, secrets and all: for the owner's eyes, in the owner's folder."""
     from launcher.cli.export import AGENT_WORDS, pythons_of  # noqa: PLC0415
     from launcher.cli.run import refuse_taken_ports  # noqa: PLC0415
+    from launcher.control.claims import Claims  # noqa: PLC0415
     from launcher.exporters.base import Agent, Options  # noqa: PLC0415
     from launcher.exporters.names import word_of  # noqa: PLC0415
     from launcher.exporters.supervisord import Supervisord  # noqa: PLC0415
@@ -104,7 +105,7 @@ def _export(target: Target) -> None:
     from launcher.orchestrator.store import FileStore  # noqa: PLC0415
 
     memory = FileStore(target.folder / "state.json", lambda _note: None).load()
-    plan = target.plan(recorded=memory.ports() if memory else {})
+    plan = target.plan(memory=memory, claims=Claims())
     refuse_taken_ports(plan, target.services)
     agent = Agent(
         words=AGENT_WORDS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,8 @@ from launcher.profile.project import Project, choose_profile
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from launcher.control.claims import Claims
+    from launcher.orchestrator.state import Memory
     from launcher.plan.model import Plan
 
 
@@ -49,22 +51,37 @@ class Target(Struct, frozen=True, kw_only=True):
             return self.named_services
         return tuple(profile.settings.select if profile.settings.select is not None else profile.services)
 
-    def plan(self, *, recorded: Mapping[str, int] | None = None) -> Plan:
-        """The plan of the whole profile; `recorded` are the ports that instances had before."""
-        return self._plan(tuple(self.loaded.profile.services), recorded=recorded or {})
+    def plan(self, *, memory: Memory | None = None, claims: Claims | None = None) -> Plan:
+        """The plan of the whole profile. Ports are those that instances had before, by `memory`, where they can be.
+
+        Whoever is to carry it out gives its `claims`, by which its ports are nobody else's.
+        """
+        plan = self._plan(tuple(self.loaded.profile.services), memory=memory, claims=claims)
+        if claims is not None:
+            claims.keep(one.port for one in plan.instances.values())
+        return plan
 
     def plan_of_named(self) -> Plan:
         """The plan of what `services` are, and what they depend on."""
-        return self._plan(self.services, recorded={})
+        return self._plan(self.services)
 
     def exported(self) -> Plan:
         """The plan for a target on this machine: what the profile selects, and no port is asked about."""
-        return self._plan((), recorded={}, asks=False)
+        return self._plan((), asks=False)
 
-    def _plan(self, select: Sequence[str], *, recorded: Mapping[str, int], asks: bool = True) -> Plan:
+    def _plan(
+        self, select: Sequence[str], *, memory: Memory | None = None, asks: bool = True, claims: Claims | None = None
+    ) -> Plan:
+        from launcher.engines.exits import exists  # noqa: PLC0415
         from launcher.plan.build import SOME_MACHINE, build  # noqa: PLC0415
         from launcher.profile.model import Mode  # noqa: PLC0415
         from launcher.world import is_free  # noqa: PLC0415
+
+        def can_be_drawn(port: int) -> bool:
+            return not asks or (is_free(port) and (claims is None or claims.take(port)))
+
+        def can_be_kept(port: int, pid: int | None) -> bool:
+            return (pid is not None and exists(pid)) or can_be_drawn(port)  # its own process may have it still
 
         profile, machine = self.loaded.profile, SOME_MACHINE
         if profile.settings.mode is Mode.AUTO:
@@ -74,8 +91,8 @@ class Target(Struct, frozen=True, kw_only=True):
         plan = build(
             profile,
             select=select,
-            recorded=recorded,
-            is_free=is_free if asks else lambda _port: True,
+            recorded=memory.ports(can_be_kept) if memory else {},
+            is_free=can_be_drawn,
             machine=machine,
         )
         if any(one.is_component for one in plan.instances.values()):

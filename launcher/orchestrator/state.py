@@ -5,6 +5,8 @@ Pure: which file it is, and that a bad one is set aside, is the run folder's bus
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 from msgspec import Struct
 
@@ -43,9 +45,13 @@ class Memory(Struct, frozen=True, kw_only=True):
     #: Under which life of supervisord this was, where it was under one.
     supervisor: str = ""
 
-    def ports(self) -> dict[str, int]:
-        """The ports on record, which the same instances keep."""
-        return {name: one.port for name, one in self.instances.items() if one.port is not None}
+    def ports(self, can_be_kept: Callable[[int, int | None], bool]) -> dict[str, int]:
+        """The ports that the same instances have again: those which can be kept, by the number and the last process."""
+        return {
+            name: one.port
+            for name, one in self.instances.items()
+            if one.port is not None and can_be_kept(one.port, one.pid)
+        }
 
 
 def remember(board: Board, now_wall: float, *, supervisor: str = "") -> Memory:

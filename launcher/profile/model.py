@@ -350,7 +350,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     on_exit: Annotated[
         OnExit, says("`keep`: others go on when a service ends; `stop`: the end of one stops all, as honcho does.")
     ] = OnExit.KEEP
-    ports: Annotated[str, says('The range that `port = "auto"` draws from; 8000 to 8010 come first.')] = "8000-8099"
+    ports: Annotated[
+        str,
+        says(
+            'The range that `port = "auto"` draws from; 8000 to 8010 come first. Nobody draws a port that another '
+            "launcher of the same user has drawn."
+        ),
+    ] = "8000-8099"
     select: Annotated[list[str] | None, says("The services to start, with what they depend on. Absent: all.")] = None
     env_file: Annotated[list[str], says("Files of NAME=value lines, read anew at each start of a service.")] = field(
         default_factory=list
