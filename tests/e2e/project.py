@@ -141,6 +141,17 @@ def free_ports() -> str:
     return f"{first}-{min(first + 99, 65535)}"
 
 
+def refuses(port: int) -> bool:
+    """Whether nobody listens; a connection that comes while the port is closed is hung up on."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except ConnectionRefusedError:
+        return True
+    except ConnectionResetError:
+        return False
+    return False
+
+
 def is_alive(pid: int) -> bool:
     """Whether a process exists and is no zombie."""
     try:

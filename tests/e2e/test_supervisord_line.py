@@ -14,7 +14,7 @@ from xmlrpc.client import Fault, ServerProxy
 import pytest
 from supervisor.xmlrpc import SupervisorTransport
 
-from tests.e2e.project import eventually
+from tests.e2e.project import eventually, refuses
 
 pytestmark = pytest.mark.slow
 
@@ -117,16 +117,6 @@ def answers(port: int) -> bool:
         return False
     finally:
         connection.close()
-
-
-def refuses(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=5).close()
-    except ConnectionRefusedError:
-        return True
-    except ConnectionResetError:
-        return False  # it was let go of meanwhile
-    return False
 
 
 def test_an_app_is_served_on_its_held_socket_and_reports_itself(server, project, port):

@@ -5,26 +5,16 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import time
 
 import pytest
 
 from tests.e2e.components import NAMES, get, write
-from tests.e2e.project import eventually, is_alive
+from tests.e2e.project import eventually, is_alive, refuses
 from tests.e2e.supervisord import supervisord_of
 
 pytestmark = pytest.mark.slow
 READY = dict.fromkeys(("host.apps", *NAMES), "ready")
-
-
-def is_refused(port):
-    """Whether nobody listens; a connection that comes while the port is closed is hung up on."""
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=20).close()
-    except ConnectionRefusedError:
-        return True
-    return False
 
 
 def views(server):
@@ -102,7 +92,7 @@ def test_a_port_that_two_share_is_held_through_agent_and_process(server, project
     assert get(there["catalog"], "/catalog") == "catalog"
     for name in NAMES:
         assert project.run("stop", name, *run).returncode == 0
-    eventually(lambda: is_refused(there["orders"]["port"]))
+    eventually(lambda: refuses(there["orders"]["port"]))
 
 
 def test_an_update_begins_the_process_anew_where_what_is_in_it_has_changed(server, project):
