@@ -122,7 +122,8 @@ def test_2000_connections_at_once(ask, tmp_path):
     try:
         for _ in range(count):
             made.append(connect(tmp_path))
-            made[-1].send(HEAD)
+            with suppress(BrokenPipeError):  # it is one too many, and hung up on already
+                made[-1].send(HEAD)
         refused = made[server_module.MOST_CONNECTIONS :]
         for sock in refused[-50:]:
             hung_up(sock)
