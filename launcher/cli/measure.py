@@ -137,12 +137,11 @@ def paths_of(plan: Plan) -> dict[str, str]:
     """Where each service that speaks HTTP is asked: where its health is, or at `/`."""
     found = {}
     for name, service in plan.services.items():
-        prefix = plan.prefixes.get(name, "")
         http = (service.health.http if service.health is not None else None) or ""
         if http.startswith("/") and "$" not in http:
-            found[name] = prefix + http
+            found[name] = service.asked_at(http)
         elif service.app is not None:
-            found[name] = f"{prefix}/"
+            found[name] = service.asked_at("/")
     return found
 
 

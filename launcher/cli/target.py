@@ -72,7 +72,6 @@ class Target(Struct, frozen=True, kw_only=True):
     def _plan(
         self, select: Sequence[str], *, memory: Memory | None = None, asks: bool = True, claims: Claims | None = None
     ) -> Plan:
-        from launcher.engines.exits import exists  # noqa: PLC0415
         from launcher.plan.build import SOME_MACHINE, build  # noqa: PLC0415
         from launcher.profile.model import Mode  # noqa: PLC0415
         from launcher.world import is_free  # noqa: PLC0415
@@ -81,6 +80,8 @@ class Target(Struct, frozen=True, kw_only=True):
             return not asks or (is_free(port) and (claims is None or claims.take(port)))
 
         def can_be_kept(port: int, pid: int | None) -> bool:
+            from launcher.engines.exits import exists  # noqa: PLC0415  (for those who remember)
+
             return (pid is not None and exists(pid)) or can_be_drawn(port)  # its own process may have it still
 
         profile, machine = self.loaded.profile, SOME_MACHINE

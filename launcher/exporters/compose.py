@@ -17,7 +17,6 @@ from launcher.exporters.programs import Place, Program, programs
 from launcher.exporters.variables import Outside, Value, literal, mapped
 from launcher.plan.model import Instance, Plan
 from launcher.profile.model import Condition, Health, OnLoss, Policy
-from launcher.profile.prefixes import normal_prefix
 
 TARGET = "compose"
 FILE = "compose.yaml"
@@ -228,7 +227,7 @@ def _http(program: Program, health: Health, port: int | None) -> str:
     if url is None or None in headers.values():
         raise NotExportable("its http check depends on a variable that only the target will know")
     if url.startswith("/"):
-        url = f"http://127.0.0.1:{port}{normal_prefix(program.service.prefix or '')}{url}"
+        url = f"http://127.0.0.1:{port}{program.service.asked_at(url)}"
     found = _URL.fullmatch(url)
     if found is None:
         raise NotExportable(f'its http check of "{url}" is none that a health check in the container can make')

@@ -53,12 +53,9 @@ class View(MutableMapping[bytes, bytes]):
         return self.components.setdefault(key, Variables(self.process)) if found is None else found
 
     def seen(self) -> dict[bytes, bytes]:
-        """What whoever asks sees; as `own` has it, for the one that is asked with every request."""
-        name = component.get()
-        if name is None:
-            return self.process
-        found = self.components.get(name.key if type(name) is Start else name) or self.own()
-        return self.process if found is None else found.seen
+        """What whoever asks sees."""
+        own = self.own()
+        return self.process if own is None else own.seen
 
     def __getitem__(self, key: bytes) -> bytes:
         return self.seen()[key]

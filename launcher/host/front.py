@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from .composite import Composite
 from .current import component
+from .gate import Gate
 from .listener import Listener
-from .turnstile import Turnstile
 
 if TYPE_CHECKING:
     import socket
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _LAST_ANSWERS = 1.0
 
 
-class Expected(Turnstile):
+class Expected(Gate):
     """What answers under the prefix of a component that has not been started yet: 503, as for one that has failed."""
 
     strip = False
@@ -85,7 +85,7 @@ class Front(Composite):
 class Part:
     """What a component has of a shared port; in the place of a listener of its own, and an ASGI app."""
 
-    def __init__(self, front: Front, gate: Turnstile, *, service: str, prefix: str, strip: bool, drain: float) -> None:
+    def __init__(self, front: Front, gate: Gate, *, service: str, prefix: str, strip: bool, drain: float) -> None:
         self.front = front
         self._gate = gate
         self._drain = drain

@@ -1,6 +1,6 @@
 """A gate that counts: what has come, what was answered, how long that took, and how long it kept the event loop.
 
-Every request comes through here, so what it costs is said in figures (`benchmarks/modes.py`). Knows ASGI and how
+Every request comes through here, so what it costs is said in figures (`benchmarks/request.py`). Knows ASGI and how
 coroutines go on; nothing of who asks for the figures.
 """
 

@@ -22,7 +22,6 @@ from launcher.plan.mounting import mounted
 from launcher.plan.resolve import addresses, look_up
 from launcher.profile.interpolate import expand
 from launcher.profile.model import Health, Service
-from launcher.profile.prefixes import normal_prefix
 from launcher.profile.secrets import is_credential, is_secret, secret_values, userinfo_in
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ def build_launch(
         limits=service.limits,
         as_honcho=plan.procfile,
     )
-    return Prepared(launch, _resolved(health_of(service), names, env, prefix=normal_prefix(service.prefix or "")))
+    return Prepared(launch, _resolved(service, names, env))
 
 
 def secrets_of(prepared: Prepared, names: Sequence[str]) -> frozenset[str]:
@@ -250,17 +249,14 @@ def _below(root: str, path: str) -> str:
     return root if path in ("", ".") else join(root, path)
 
 
-def _resolved(health: Health | None, names: _Names, env: Mapping[str, str], *, prefix: str) -> Health | None:
-    """Resolve the templates of a check: a command for the shell like a command, the rest like any other text.
-
-    A path is one of the app's own, so it is asked for under the service's prefix.
-    """
+def _resolved(service: Service, names: _Names, env: Mapping[str, str]) -> Health | None:
+    """Resolve the templates of a check: a command for the shell like a command, the rest like any other text."""
+    health = health_of(service)
     if health is None:
         return None
     if health.http is not None:
         headers = {name: names.text(value, env) for name, value in health.headers.items()}
-        http = names.text(health.http, env)
-        return replace(health, http=prefix + http if http.startswith("/") else http, headers=headers)
+        return replace(health, http=service.asked_at(names.text(health.http, env)), headers=headers)
     if isinstance(health.exec, str):
         return replace(health, exec=names.command(health.exec))
     if health.exec is not None:

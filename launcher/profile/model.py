@@ -245,8 +245,12 @@ class Service(Defaults, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Its check for people, empty if it has none. A path is asked for under the service's prefix, and shown so."""
         if self.health is None:
             return ""
-        path, prefix = self.health.http or "", normal_prefix(self.prefix or "")
-        return (replace(self.health, http=prefix + path) if path.startswith("/") else self.health).check
+        http = self.health.http
+        return (self.health if http is None else replace(self.health, http=self.asked_at(http))).check
+
+    def asked_at(self, target: str) -> str:
+        """Where an HTTP check asks: a path is one of the service's own, under its prefix; a URL stays as it is."""
+        return normal_prefix(self.prefix or "") + target if target.startswith("/") else target
 
     @property
     def holds_socket(self) -> bool:

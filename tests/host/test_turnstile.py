@@ -239,8 +239,11 @@ def test_what_waits_is_under_way_until_it_is_cut_off() -> None:
 
 
 @pytest.mark.parametrize("kind", ["http", "websocket"])
-def test_where_its_task_is_timed_already_nothing_counts_twice(clock: Clock, kind: str) -> None:
+def test_where_its_task_is_timed_already_nothing_counts_twice(
+    monkeypatch: pytest.MonkeyPatch, clock: Clock, kind: str
+) -> None:
     """A web socket's is a component's own, on a port of its own; a request's is the server's."""
+    monkeypatch.setattr("launcher.host.boundary.perf_counter", clock)
 
     async def app(_scope: Any, _receive: Any, _send: Any) -> None:
         clock.work(1)
@@ -257,9 +260,4 @@ def test_where_its_task_is_timed_already_nothing_counts_twice(clock: Clock, kind
         await loop.create_task(ask(gate, kind))
         assert gate.measures.busy == 2
 
-    monkeyed = pytest.MonkeyPatch()
-    monkeyed.setattr("launcher.host.boundary.perf_counter", clock)
-    try:
-        run(within())
-    finally:
-        monkeyed.undo()
+    run(within())
